@@ -1,0 +1,38 @@
+.PHONY: demo test lint bench clean
+SHELL := /bin/bash
+PYTHON := python3.11
+BIN := .venv/bin
+READY := .venv/ready
+STAGES := "collect --sim" "convert logs/ out/" "train mof" "eval --robot kuka-3"
+
+# From nothing to a grasping policy in simulation: the four lines of README.md, inside demo/.
+demo: $(READY)
+	@if [ -e demo ]; then echo "Replacing demo/, the result of an earlier make demo."; rm -rf demo; fi
+	@mkdir demo && cd demo && for stage in $(STAGES); do \
+		printf '\n$$ graspctl %s\n' "$$stage"; begin=$$SECONDS; \
+		../$(BIN)/graspctl $$stage || exit $$?; \
+		times+=$$(printf '%6d s  graspctl %s' $$((SECONDS - begin)) "$$stage")$$'\n'; \
+	done; printf '\nIn demo/, on %d cores:\n%s%6d s  in all\n' $$(nproc) "$$times" $$SECONDS
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m mypy
+
+bench: $(READY)
+	$(BIN)/python benchmarks/collect.py
+
+clean:
+	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+
+# Installed anew whenever the pins or the packages change.
+$(READY): requirements.lock setup.py
+	@command -v $(PYTHON) >/dev/null || { echo "graspctl needs $(PYTHON) (PyBullet has no wheels for newer ones): install it, then run make again." >&2; exit 1; }
+	@echo "Installing the pinned dependencies into .venv; this takes a few minutes."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
