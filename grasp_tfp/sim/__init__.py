@@ -1,0 +1,1 @@
+"""The simulated grasp cell: PyBullet for contact, NumPy for kinematics, Numba for pixels."""

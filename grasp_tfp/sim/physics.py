@@ -1,0 +1,201 @@
+"""PyBullet contact between a gantry jaw and the objects of one scene.
+
+The arm itself is not simulated: below the free space the jaw comes straight down, so a base fixed at
+(x, y, yaw) with one vertical and two finger joints has the same contact as the arm's hand and steps
+several times faster. 1/480 s and 50 solver iterations agree with a finer reference on 99 % of grasps;
+1/240 s creates successes that a finer step takes back.
+"""
+
+import dataclasses
+from types import TracebackType
+
+import numpy as np
+import pybullet
+from numpy.typing import NDArray
+
+from grasp_tfp.sim.footprint import box_footprint, jaw_footprint, overlap
+from grasp_tfp.sim.geometry import JAW, OBJECTS, TRAY, Jaw
+from grasp_tfp.trial import Scene
+
+__all__ = ["GraspOutcome", "GraspWorld", "touches"]
+
+Floats = NDArray[np.float64]
+
+LIFTED = 0.09
+"""Height of an object's centre above the floor after the lift that counts as held [m] (Section V)."""
+
+STOPPED = 0.001
+"""Fingertips that stay within this of an object's top stand on it, and cannot close around it [m]."""
+
+
+@dataclasses.dataclass(frozen=True)
+class GraspOutcome:
+    """What a scripted grasp did."""
+
+    success: bool
+    object_poses: Floats
+    """Position and quaternion (x, y, z, w) of each object at the end, (n, 7)."""
+
+
+def touches(scene: Scene, gripper_pose: Floats, jaw: Jaw = JAW) -> bool:
+    """Whether a grasp at `gripper_pose` (4,) can touch any object; if not, it fails without physics."""
+    swept = jaw_footprint(gripper_pose, jaw.opening, jaw.finger)
+    return any(
+        overlap(swept, box_footprint(pose, OBJECTS[name].half_extents))
+        for name, pose in zip(scene.objects, scene.poses, strict=True)
+    )
+
+
+class GraspWorld:
+    """A physics client that runs one scripted grasp at a time, each in a fresh world.
+
+    A fresh world per grasp makes the outcome a pure function of scene and pose: PyBullet's contact
+    caches would otherwise carry the last grasp into the next.
+    """
+
+    def __init__(self, jaw: Jaw = JAW, time_step: float = 1 / 480, iterations: int = 50) -> None:
+        self.jaw = jaw
+        self.time_step = time_step
+        self.iterations = iterations
+        self._client = pybullet.connect(pybullet.DIRECT)
+
+    def __enter__(self) -> "GraspWorld":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Disconnects the physics client; closing twice does nothing."""
+        if self._client >= 0:
+            pybullet.disconnect(physicsClientId=self._client)
+            self._client = -1
+
+    def grasp(self, scene: Scene, gripper_pose: Floats) -> GraspOutcome:
+        """Descends at `gripper_pose` (4,), closes, lifts, and looks whether an object came along."""
+        self._reset()
+        objects = [self._add_object(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True)]
+        top = max(
+            OBJECTS[name].half_extents[2] + pose[2] for name, pose in zip(scene.objects, scene.poses, strict=True)
+        )
+        gripper = self._add_jaw(gripper_pose, height=top + 0.005)
+        self._move(gripper, height=self.jaw.grasp_height, speed=0.6)
+        if self._height(gripper) > top - STOPPED:
+            return GraspOutcome(False, self._poses(objects))
+        self._close_fingers(gripper)
+        if self._closed(gripper):
+            return GraspOutcome(False, self._poses(objects))
+        self._move(gripper, height=self.jaw.grasp_height + self.jaw.lift, speed=0.5)
+        poses = self._poses(objects)
+        return GraspOutcome(bool(np.any(poses[:, 2] > LIFTED)), poses)
+
+    def _reset(self) -> None:
+        c = self._client
+        pybullet.resetSimulation(physicsClientId=c)
+        pybullet.setGravity(0, 0, -9.81, physicsClientId=c)
+        pybullet.setPhysicsEngineParameter(
+            fixedTimeStep=self.time_step,
+            numSolverIterations=self.iterations,
+            deterministicOverlappingPairs=1,
+            physicsClientId=c,
+        )
+        half, wall = TRAY.inner_half, TRAY.thickness / 2
+        x, y = TRAY.centre
+        boxes = [((half + 2 * wall, half + 2 * wall, wall), (x, y, -wall))]
+        for sign in (-1, 1):
+            side, height = sign * (half + wall), TRAY.wall_height / 2
+            boxes.append(((wall, half + 2 * wall, height), (x + side, y, height)))
+            boxes.append(((half, wall, height), (x, y + side, height)))
+        for half_extents, position in boxes:
+            shape = pybullet.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half_extents, physicsClientId=c)
+            body = pybullet.createMultiBody(0, shape, -1, position, useMaximalCoordinates=1, physicsClientId=c)
+            pybullet.changeDynamics(body, -1, lateralFriction=0.6, physicsClientId=c)
+
+    def _add_object(self, name: str, pose: Floats) -> int:
+        box = OBJECTS[name]
+        c = self._client
+        shape = pybullet.createCollisionShape(pybullet.GEOM_BOX, halfExtents=box.half_extents, physicsClientId=c)
+        body: int = pybullet.createMultiBody(
+            box.mass, shape, -1, pose[:3], pose[3:], useMaximalCoordinates=1, physicsClientId=c
+        )
+        pybullet.changeDynamics(body, -1, lateralFriction=0.6, physicsClientId=c)
+        return body
+
+    def _add_jaw(self, pose: Floats, height: float) -> int:
+        jaw, c = self.jaw, self._client
+        finger = pybullet.createCollisionShape(
+            pybullet.GEOM_BOX, halfExtents=[size / 2 for size in jaw.finger], physicsClientId=c
+        )
+        palm = pybullet.createCollisionShape(
+            pybullet.GEOM_BOX, halfExtents=[size / 2 for size in jaw.palm], physicsClientId=c
+        )
+        offset, up = (jaw.opening + jaw.finger[0]) / 2, jaw.finger[2]
+        identity = [0.0, 0.0, 0.0, 1.0]
+        body: int = pybullet.createMultiBody(
+            baseMass=0,
+            basePosition=[pose[0], pose[1], height],
+            baseOrientation=pybullet.getQuaternionFromEuler([0, 0, pose[3]]),
+            linkMasses=[0.5, 0.1, 0.1],
+            linkCollisionShapeIndices=[palm, finger, finger],
+            linkVisualShapeIndices=[-1, -1, -1],
+            linkPositions=[
+                [0, 0, up + jaw.palm[2] / 2],
+                [-offset, 0, -up / 2 - jaw.palm[2] / 2],
+                [offset, 0, -up / 2 - jaw.palm[2] / 2],
+            ],
+            linkOrientations=[identity] * 3,
+            linkInertialFramePositions=[[0, 0, 0]] * 3,
+            linkInertialFrameOrientations=[identity] * 3,
+            linkParentIndices=[0, 1, 1],
+            linkJointTypes=[pybullet.JOINT_PRISMATIC] * 3,
+            linkJointAxis=[[0, 0, 1], [1, 0, 0], [-1, 0, 0]],
+            physicsClientId=c,
+        )
+        for link in (1, 2):
+            pybullet.changeDynamics(body, link, lateralFriction=1.0, physicsClientId=c)
+            pybullet.setJointMotorControl2(body, link, pybullet.POSITION_CONTROL, 0, force=jaw.force, physicsClientId=c)
+        gear = pybullet.createConstraint(
+            body, 1, body, 2, pybullet.JOINT_GEAR, [1, 0, 0], [0, 0, 0], [0, 0, 0], physicsClientId=c
+        )
+        pybullet.changeConstraint(gear, gearRatio=-1, maxForce=200, erp=0.5, physicsClientId=c)
+        self._start = height
+        return body
+
+    def _move(self, gripper: int, height: float, speed: float) -> None:
+        c = self._client
+        target = height - self._start
+        distance = abs(height - self._height(gripper))
+        pybullet.setJointMotorControl2(
+            gripper, 0, pybullet.POSITION_CONTROL, target, force=300, maxVelocity=speed, physicsClientId=c
+        )
+        self._step(distance / speed + 0.04)
+
+    def _height(self, gripper: int) -> float:
+        return self._start + float(pybullet.getJointState(gripper, 0, physicsClientId=self._client)[0])
+
+    def _close_fingers(self, gripper: int) -> None:
+        speed = 0.25
+        for link in (1, 2):
+            pybullet.setJointMotorControl2(
+                gripper,
+                link,
+                pybullet.VELOCITY_CONTROL,
+                targetVelocity=speed,
+                force=self.jaw.force,
+                physicsClientId=self._client,
+            )
+        self._step(self.jaw.opening / 2 / speed + 0.08)
+
+    def _closed(self, gripper: int) -> bool:
+        states = pybullet.getJointStates(gripper, [1, 2], physicsClientId=self._client)
+        return bool(self.jaw.opening - states[0][0] - states[1][0] < 0.004)
+
+    def _step(self, seconds: float) -> None:
+        for _ in range(round(seconds / self.time_step)):
+            pybullet.stepSimulation(physicsClientId=self._client)
+
+    def _poses(self, objects: list[int]) -> Floats:
+        found = [pybullet.getBasePositionAndOrientation(body, physicsClientId=self._client) for body in objects]
+        return np.array([[*position, *orientation] for position, orientation in found])

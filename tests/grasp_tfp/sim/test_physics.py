@@ -1,0 +1,77 @@
+"""Contact: what holds, what does not, and the exits that spare it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from grasp_tfp.sim.geometry import JAW, TRAY
+from grasp_tfp.sim.physics import GraspWorld, touches
+from grasp_tfp.sim.tasks import find_task, oracle_grasps, random_pose
+from grasp_tfp.trial import Scene
+
+X, Y = TRAY.centre
+SCENE = Scene(
+    ("block", "block"), np.array([[X, Y, 0.02, 0, 0, 0, 1], [X, Y + 0.12, 0.02, 0, 0, 0, 1]], dtype=np.float64)
+)
+"""Two blocks along x."""
+
+ACROSS = np.pi / 2
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[GraspWorld]:
+    with GraspWorld() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("dx", "dy", "yaw", "expected"),
+    [
+        (0.0, 0.0, ACROSS, True),
+        (0.05, 0.0, ACROSS, True),
+        (0.0, 0.008, ACROSS, True),
+        (0.0, 0.0, ACROSS - 0.3, True),
+        (0.0, 0.03, ACROSS, False),
+        (0.0, 0.0, 0.0, False),
+        (0.0, -0.1, ACROSS, False),
+    ],
+)
+def test_a_grasp_holds_where_a_person_would_expect(
+    world: GraspWorld, dx: float, dy: float, yaw: float, expected: bool
+) -> None:
+    outcome = world.grasp(SCENE, np.array([X + dx, Y + dy, JAW.grasp_height, yaw]))
+    assert outcome.success is expected
+
+
+def test_a_held_block_rises_with_the_jaw_and_the_other_stays(world: GraspWorld) -> None:
+    held, other = world.grasp(SCENE, np.array([X, Y, JAW.grasp_height, ACROSS])).object_poses
+    assert held[2] == pytest.approx(0.02 + JAW.lift, abs=0.01)
+    np.testing.assert_allclose(other[:3], SCENE.poses[1, :3], atol=1e-3)
+
+
+def test_oracle_grasps_succeed(world: GraspWorld) -> None:
+    scenes = [find_task("blocks").scene(np.random.default_rng([5, index])) for index in range(40)]
+    assert sum(world.grasp(scene, grasp).success for scene in scenes for grasp in oracle_grasps(scene)) >= 79
+
+
+def test_a_grasp_that_touches_nothing_fails_in_the_full_simulation_too(world: GraspWorld) -> None:
+    skipped = 0
+    for index in range(300):
+        rng = np.random.default_rng([6, index])
+        scene, pose = find_task("blocks").scene(rng), random_pose(rng)
+        if not touches(scene, pose):
+            skipped += 1
+            outcome = world.grasp(scene, pose)
+            assert not outcome.success
+            np.testing.assert_allclose(outcome.object_poses[:, :3], scene.poses[:, :3], atol=1e-3)
+    assert skipped > 20
+
+
+def test_the_outcome_does_not_depend_on_the_grasps_before_it(world: GraspWorld) -> None:
+    rng = np.random.default_rng(7)
+    cases = [(find_task("blocks").scene(rng), random_pose(rng)) for _ in range(25)]
+    forward = [world.grasp(*case).object_poses for case in cases]
+    backward = [world.grasp(*case).object_poses for case in reversed(cases)]
+    for first, second in zip(forward, reversed(backward), strict=True):
+        np.testing.assert_array_equal(first, second)

@@ -1,0 +1,112 @@
+"""The renderer, held against PyBullet's TinyRenderer."""
+
+from pathlib import Path
+
+import numpy as np
+import pybullet
+import pybullet_data
+import pytest
+from numpy.typing import NDArray
+
+from grasp_tfp.errors import GraspError
+from grasp_tfp.sim.geometry import CAMERA, JAW, OBJECTS, TRAY
+from grasp_tfp.sim.kinematics import joint_angles
+from grasp_tfp.sim.renderer import Renderer, camera_matrix
+from grasp_tfp.sim.tasks import find_task, random_pose
+from grasp_tfp.trial import Scene
+
+SIZE = 472
+EMPTY = Scene((), np.zeros((0, 7)))
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    return Renderer(SIZE)
+
+
+def drawn(seed: int) -> tuple[Scene, NDArray[np.float64]]:
+    rng = np.random.default_rng(seed)
+    return find_task("blocks").scene(rng), random_pose(rng)
+
+
+def differ(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return np.asarray((first != second).any(axis=-1))
+
+
+def overlap(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    return float((first & second).sum() / (first | second).sum())
+
+
+def tiny_renderer(scene: Scene, pose: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Masks of the objects and of the arm with its jaw, as PyBullet draws them."""
+    client = pybullet.connect(pybullet.DIRECT)
+    urdf = Path(pybullet_data.getDataPath()) / "kuka_iiwa" / "model.urdf"
+    arm = pybullet.loadURDF(str(urdf), useFixedBase=True, physicsClientId=client)
+    for joint, angle in enumerate(joint_angles(pose)):
+        pybullet.resetJointState(arm, joint, angle, physicsClientId=client)
+
+    def box(half: list[float], position: list[float], orientation: list[float]) -> int:
+        shape = pybullet.createVisualShape(pybullet.GEOM_BOX, halfExtents=half, physicsClientId=client)
+        body: int = pybullet.createMultiBody(0, -1, shape, position, orientation, physicsClientId=client)
+        return body
+
+    yaw = [0, 0, np.sin(pose[3] / 2), np.cos(pose[3] / 2)]
+    palm = box([size / 2 for size in JAW.palm], [*pose[:2], pose[2] + JAW.finger[2] + JAW.palm[2] / 2], yaw)
+    offset = (JAW.opening + JAW.finger[0]) / 2 * np.array([np.cos(pose[3]), np.sin(pose[3])])
+    fingers = [
+        box([size / 2 for size in JAW.finger], [*(pose[:2] + side * offset), pose[2] + JAW.finger[2] / 2], yaw)
+        for side in (-1, 1)
+    ]
+    objects = [
+        box(list(OBJECTS[name].half_extents), list(where[:3]), list(where[3:]))
+        for name, where in zip(scene.objects, scene.poses, strict=True)
+    ]
+    half, wall, height = TRAY.inner_half, TRAY.thickness / 2, TRAY.wall_height / 2
+    for side in (-half - wall, half + wall):
+        box([wall, half + 2 * wall, height], [TRAY.centre[0] + side, TRAY.centre[1], height], [0, 0, 0, 1])
+        box([half, wall, height], [TRAY.centre[0], TRAY.centre[1] + side, height], [0, 0, 0, 1])
+    view = pybullet.computeViewMatrix(CAMERA.eye, CAMERA.target, CAMERA.up)
+    projection = pybullet.computeProjectionMatrixFOV(CAMERA.field_of_view, 1, 0.02, 3)
+    segments = pybullet.getCameraImage(
+        SIZE, SIZE, view, projection, renderer=pybullet.ER_TINY_RENDERER, physicsClientId=client
+    )[4]
+    pybullet.disconnect(client)
+    bodies = np.reshape(segments, (SIZE, SIZE))
+    return np.isin(bodies, objects), np.isin(bodies, [arm, palm, *fingers])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_silhouettes_are_those_of_tiny_renderer(renderer: Renderer, seed: int) -> None:
+    scene, pose = drawn(seed)
+    image, initial = renderer.image(scene, pose), renderer.initial_image(scene)
+    objects, arm = tiny_renderer(scene, pose)
+    assert overlap(differ(image, initial), arm) > 0.95
+    seen = differ(image, renderer.image(EMPTY, pose))
+    assert overlap(seen, objects) > 0.95
+
+
+def test_a_block_is_where_the_camera_matrix_says(renderer: Renderer) -> None:
+    scene = Scene(("block",), np.array([[*TRAY.centre, 0.02, 0, 0, 0, 1]], dtype=np.float64))
+    rows, columns = np.nonzero(differ(renderer.initial_image(scene), renderer.initial_image(EMPTY)))
+    column, row, depth = camera_matrix(CAMERA, SIZE) @ [*TRAY.centre, 0.02, 1]
+    assert np.hypot(columns.mean() + 0.5 - column / depth, rows.mean() + 0.5 - row / depth) < 4
+
+
+def test_the_same_input_gives_the_same_bytes(renderer: Renderer) -> None:
+    first, other = drawn(0), drawn(1)
+    image = renderer.image(*first)
+    renderer.image(*other)
+    np.testing.assert_array_equal(renderer.image(*first), image)
+    np.testing.assert_array_equal(Renderer(SIZE).image(*first), image)
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_images_have_the_size_asked_for(size: int) -> None:
+    image = Renderer(size).image(*drawn(2))
+    assert image.shape == (size, size, 3) and image.dtype == np.uint8
+    assert image.std() > 20
+
+
+def test_an_arm_out_of_reach_cannot_be_drawn(renderer: Renderer) -> None:
+    with pytest.raises(GraspError, match="out of reach"):
+        renderer.image(EMPTY, np.array([3.0, 0.0, 0.1, 0.0]))
