@@ -1,0 +1,1 @@
+"""Ways to choose a grasp from what the camera sees."""

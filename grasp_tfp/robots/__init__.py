@@ -1,0 +1,1 @@
+"""Robots that grasp: the contract, the simulated cell, and the fleet file."""

@@ -1,0 +1,92 @@
+"""What a robot must do to run a grasp trial, simulated or real."""
+
+import abc
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasp_tfp.trial import Scene
+
+__all__ = ["GraspResult", "Observation", "Robot"]
+
+Floats = NDArray[np.float64]
+
+
+class Observation(NamedTuple):
+    """What the policy sees (Section V)."""
+
+    image: NDArray[np.uint8]
+    """The camera image now: RGB, (S, S, 3)."""
+
+    initial_image: NDArray[np.uint8]
+    """The camera image before the arm came in: RGB, (S, S, 3)."""
+
+
+class GraspResult(NamedTuple):
+    """How a trial ended."""
+
+    final_pose: Floats
+    """Where the fingers closed, in the base frame, (4,)."""
+
+    success: bool
+    """Whether an object was held."""
+
+
+class Robot(abc.ABC):
+    """A cell with an arm, a parallel jaw, a camera and a tray of objects.
+
+    A trial is `begin`, any number of `observe` and `move`, then `grasp`.
+    """
+
+    name: str
+    """Name in the fleet file."""
+
+    task: str
+    """Name of what lies in the tray."""
+
+    cell: dict[str, Any]
+    """Camera, jaw, tray and workspace as JSON values; a policy acts where they are those it was trained for."""
+
+    label_source: str
+    """How `grasp` finds its success, such as `lift-height`."""
+
+    @abc.abstractmethod
+    def begin(self, index: int) -> None:
+        """Takes the initial image with the arm out of view, then brings the jaw above the tray.
+
+        Args:
+            index: Number of the trial; a simulated cell lays out the scene of that number.
+        """
+
+    @property
+    @abc.abstractmethod
+    def pose(self) -> Floats:
+        """Where the fingertips are, in the base frame, (4,)."""
+
+    @property
+    def scene(self) -> Scene | None:
+        """The objects' true state before the grasp; None on a real robot."""
+        return None
+
+    @abc.abstractmethod
+    def observe(self) -> Observation:
+        """What the camera sees."""
+
+    @abc.abstractmethod
+    def feasible(self, actions: Floats) -> NDArray[np.bool_]:
+        """Whether the arm can make each of the relative moves `actions` (n, 4) from where it is, (n,)."""
+
+    @abc.abstractmethod
+    def move(self, action: Floats) -> None:
+        """Makes the relative move `action` (4,) in free space.
+
+        Going down ends at the floor of the free space; the rest of the way is part of `grasp`.
+        """
+
+    @abc.abstractmethod
+    def grasp(self) -> GraspResult:
+        """Goes to the bottom of the tray, closes and lifts (Section V)."""
+
+    def close(self) -> None:  # noqa: B027
+        """Frees what the robot holds."""
