@@ -1,0 +1,258 @@
+"""What a training run is made of: frozen sections with presets, a TOML file and single overrides on top."""
+
+import dataclasses
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from grasp_tfp.errors import UsageError, unknown_name
+
+__all__ = ["PRESETS", "Config", "DensityConfig", "TrainConfig", "VisionConfig", "load_config"]
+
+
+def _require_positive(name: str, section: Any, *positive: str) -> None:
+    for field in dataclasses.fields(section):
+        value = getattr(section, field.name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if number < 0 or (number == 0 and field.name in positive):
+                bound = "above 0" if field.name in positive else "0 or more"
+                raise UsageError(f"Invalid value for {name}.{field.name}: expected {bound}, received {number}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class VisionConfig:
+    """The image network: seven convolutions, a spatial softmax, two dense layers (Section V)."""
+
+    image_size: int = 64
+    """Width and height of both input images [px]."""
+
+    filters: tuple[int, ...] = (16, 24, 32, 32, 32, 32)
+    """Output channels of every convolution but the last, which yields the feature points."""
+
+    kernels: tuple[int, ...] = (5, 3, 3, 3, 3, 3, 3)
+    """Kernel size of every convolution [px]."""
+
+    strides: tuple[int, ...] = (2, 1, 2, 1, 1, 1, 1)
+    """Stride of every convolution [px]."""
+
+    feature_points: int = 48
+    """Maps of the spatial softmax; each yields the expected x and y of one feature."""
+
+    attended_values: int = 8
+    """Values that each feature point reads off the image beside its coordinates; 0 as in the paper."""
+
+    temperature: float = 5.0
+    """Initial sharpness that the spatial softmax multiplies its maps by; learnable."""
+
+    ramp: float = 2.0
+    """Initial spread of the learnable slope of every map, which tells identical objects apart; 0 for none."""
+
+    batch_norm: bool = False
+    """Whether every convolution is followed by batch normalisation, which doubles its time on a CPU."""
+
+    dense: tuple[int, ...] = (256, 128)
+    """Widths of the dense layers; the last one is the size of the features."""
+
+    dropout: float = 0.2
+    """Share of the dense layers' outputs that is dropped in training: a few thousand scenes are easily memorised."""
+
+    def __post_init__(self) -> None:
+        """Reject sizes that no network can have."""
+        if self.dropout >= 1:
+            raise UsageError(f"Invalid value for vision.dropout: expected below 1, received {self.dropout}.")
+        _require_positive("vision", self, "image_size", "filters", "kernels", "strides", "feature_points", "dense")
+        layers = len(self.filters) + 1
+        for name in ("kernels", "strides"):
+            if len(getattr(self, name)) != layers:
+                raise UsageError(f"vision.{name} needs {layers} numbers, one more than vision.filters: "
+                                 f"received {len(getattr(self, name))}.")  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class DensityConfig:
+    """The density over actions (Section IV-A)."""
+
+    components: int = 8
+    """Gaussians of the mixture, k in the paper."""
+
+    couplings: int = 4
+    """Affine coupling layers of each Real NVP transformation."""
+
+    hidden: int = 64
+    """Width of the hidden layer of each coupling's network."""
+
+    log_scale_bound: float = 2.0
+    """Largest absolute log-scale of a coupling; without a bound, training meets NaN."""
+
+    initial_scale: float = 1.0
+    """Standard deviation of the Gaussians at the start, in whitened actions."""
+
+    scale_floor: float = 0.03
+    """Smallest standard deviation of the Gaussians, in whitened actions."""
+
+    def __post_init__(self) -> None:
+        """Reject sizes that no density can have."""
+        _require_positive("density", self, "components", "couplings", "hidden", "log_scale_bound", "initial_scale")
+        if self.scale_floor >= self.initial_scale:
+            raise UsageError(f"density.scale_floor must be below density.initial_scale ({self.initial_scale}): "
+                             f"received {self.scale_floor}.")  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """How a network is fitted."""
+
+    batch_size: int = 64
+    """Examples per step."""
+
+    steps: int = 6000
+    """Optimisation steps."""
+
+    learning_rate: float = 1.5e-3
+    """Peak rate of AdamW; it falls linearly to zero over the second half."""
+
+    warmup_steps: int = 50
+    """Steps over which the rate rises from zero."""
+
+    weight_decay: float = 1e-4
+    """Decoupled weight decay of AdamW."""
+
+    clip_norm: float = 10.0
+    """Largest global norm of a gradient."""
+
+    ema_momentum: float = 0.995
+    """Momentum of the moving average of the weights, which is what a run keeps."""
+
+    label_noise: tuple[float, ...] = (0.003, 0.003, 0.010, math.radians(2))
+    """Standard deviation of the noise added to (dx, dy, dz) [m] and dyaw [rad] of every label."""
+
+    pose_loss: float = 0.3
+    """Weight of reading the gripper's own pose off the image, which every robot knows."""
+
+    seed: int = 0
+    """Start of every random choice of the run."""
+
+    def __post_init__(self) -> None:
+        """Reject numbers that no run can have."""
+        _require_positive("train", self, "batch_size", "steps", "learning_rate", "clip_norm")
+        if len(self.label_noise) != 4:
+            raise UsageError(f"train.label_noise needs 4 numbers (dx, dy, dz, dyaw): received {self.label_noise}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Everything that decides what a training run computes, besides its data."""
+
+    vision: VisionConfig = VisionConfig()
+    density: DensityConfig = DensityConfig()
+    train: TrainConfig = TrainConfig()
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """The sections as plain values, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Config":
+        """The inverse of `to_dict`; what is missing keeps its default.
+
+        Raises:
+            UsageError: If a section, key or type is wrong.
+        """
+        return _merge(cls(), values)
+
+
+_PAPER_VISION = VisionConfig(
+    image_size=472,
+    filters=(32, 32, 64, 64, 64, 64),
+    kernels=(6, 3, 3, 3, 3, 3, 3),
+    strides=(2, 2, 2, 1, 1, 1, 1),
+    feature_points=128,
+    attended_values=0,
+    temperature=1.0,
+    ramp=0.0,
+    batch_norm=True,
+    dense=(64, 64),
+    dropout=0.0,
+)
+
+PRESETS = {
+    "laptop": Config(),
+    "paper": Config(vision=_PAPER_VISION, train=TrainConfig(batch_size=32, steps=200_000, learning_rate=1e-4)),
+}
+
+
+def load_config(preset: str = "laptop", toml_path: Path | None = None, overrides: Iterable[str] = ()) -> Config:
+    """A preset, changed by a TOML file, changed by overrides.
+
+    Args:
+        preset: Name of one of `PRESETS`.
+        toml_path: File with the tables `[vision]`, `[density]` and `[train]`.
+        overrides: Single values, such as `train.learning_rate=1e-4` or `vision.dense=[256, 128]`.
+
+    Raises:
+        UsageError: If a name is unknown, a value has the wrong type, or the file cannot be read.
+    """
+    if preset not in PRESETS:
+        raise unknown_name("preset", preset, PRESETS)
+    config = PRESETS[preset]
+    if toml_path is not None:
+        config = _merge(config, _read_toml(toml_path))
+    changes: dict[str, dict[str, Any]] = {}
+    for override in overrides:
+        section, key, value = _parse_override(override)
+        changes.setdefault(section, {})[key] = value
+    return _merge(config, changes)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"Cannot read the configuration file {path}: {error}. Give a TOML file.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"The configuration file {path} is not TOML: {error}.") from error
+
+
+def _parse_override(override: str) -> tuple[str, str, Any]:
+    name, equals, text = override.partition("=")
+    section, dot, key = name.strip().partition(".")
+    if not (equals and dot):
+        raise UsageError(f"Cannot read the override {override!r}. Expected SECTION.KEY=VALUE, "
+                         "such as train.learning_rate=1e-4.")  # fmt: skip
+    try:
+        return section, key, tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return section, key, text.strip()
+
+
+def _merge(config: Config, values: Mapping[str, Any]) -> Config:
+    sections: dict[str, Any] = {}
+    for name, table in values.items():
+        if name not in (known := [field.name for field in dataclasses.fields(config)]):
+            raise unknown_name("configuration section", name, known)
+        if not isinstance(table, Mapping):
+            raise UsageError(f"Wrong type for the configuration section {name}: expected a table, received {table!r}.")
+        sections[name] = _merge_section(name, getattr(config, name), table)
+    return dataclasses.replace(config, **sections)
+
+
+def _merge_section(name: str, section: Any, table: Mapping[str, Any]) -> Any:
+    keys = [f"{name}.{field.name}" for field in dataclasses.fields(section)]
+    for key in table:
+        if f"{name}.{key}" not in keys:
+            raise unknown_name("configuration key", f"{name}.{key}", keys)
+    typed = {key: _typed(f"{name}.{key}", value, getattr(section, key)) for key, value in table.items()}
+    return dataclasses.replace(section, **typed)
+
+
+def _typed(name: str, value: Any, default: Any) -> Any:
+    if isinstance(default, tuple) and isinstance(value, list | tuple):
+        return tuple(_typed(name, item, default[0]) for item in value)
+    if isinstance(default, float) and type(value) in (int, float) and math.isfinite(value):
+        return float(value)
+    if type(value) is type(default) and not isinstance(default, float):
+        return value
+    kind = f"a list of {type(default[0]).__name__}" if isinstance(default, tuple) else type(default).__name__
+    raise UsageError(f"Wrong type for {name}: expected {kind} (such as {default!r}), received {value!r}.")

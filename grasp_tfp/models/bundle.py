@@ -1,0 +1,213 @@
+"""A policy on disk: a folder that acts without this package's networks, and proves that it is whole.
+
+manifest.json    what the policy is, where it may act, what it must answer, and the SHA-256 of every file
+policy/          a SavedModel with the endpoints `act` and `log_prob`
+"""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from grasp_tfp.errors import BundleRejected, GraspError
+from grasp_tfp.models.actor import ACTION_SIZE, NUM_SAMPLES, Actor
+
+__all__ = ["FORMAT_VERSION", "Bundle", "export", "load"]
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+TOLERANCE = 1e-3
+"""Largest difference to the recorded answer, relative to 1 plus its size, that other hardware may cause."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle. Images are uint8, (B, S, S, 3); actions are [m] and [rad] relative to the gripper."""
+
+    manifest: dict[str, Any]
+    """What `export` recorded."""
+
+    endpoints: Any
+    """The SavedModel."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 that identifies the bundle."""
+        return str(self.manifest["digest"])
+
+    @property
+    def image_size(self) -> int:
+        """Width and height of the images that the policy takes [px]."""
+        return int(self.manifest["image_size"])
+
+    def act(self, image: Any, initial_image: Any, seed: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Sample actions.
+
+        Args:
+            image: What the camera sees.
+            initial_image: What it saw before the arm came in.
+            seed: int32, (2,).
+
+        Returns:
+            Actions (B, n, 4), dyaw in [-π/2, π/2), and their log-densities (B, n).
+        """
+        answer = self.endpoints.act(image, initial_image, tf.constant(seed, tf.int32))
+        return answer["samples"].numpy(), answer["log_prob"].numpy()
+
+    def log_prob(self, image: Any, initial_image: Any, action: Any) -> NDArray[np.float32]:
+        """Log-densities (B, n) of actions (B, n, 4)."""
+        answer = self.endpoints.log_prob(image, initial_image, tf.constant(action, tf.float32))
+        return np.asarray(answer.numpy(), np.float32)
+
+
+def export(actor: Actor, path: Path, card: dict[str, Any]) -> Bundle:
+    """Write a bundle; nothing appears at `path` until it is whole.
+
+    Args:
+        actor: The trained actor.
+        path: Folder to create.
+        card: What else the manifest should say, such as camera, jaw, workspace and training, in JSON values.
+
+    Returns:
+        The bundle, loaded again.
+
+    Raises:
+        GraspError: If `path` exists.
+    """
+    if path.exists():
+        raise GraspError(f"Cannot write the bundle {path}: it exists already. Choose another folder or remove it.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        _save_endpoints(actor, folder / "policy")
+        manifest = card | _describe(actor) | {"files": _hashes(folder)}
+        manifest["golden"] = {"seed": 0, "answer": _answer(Bundle(manifest, _load_endpoints(folder)), seed=0)}
+        manifest["digest"] = _digest(manifest)
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        folder.chmod(0o755)
+        os.replace(folder, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return load(path)
+
+
+def load(path: Path) -> Bundle:
+    """Read a bundle, after checking that it is whole, and that it answers here as it did where it was written.
+
+    Raises:
+        BundleRejected: If a file is missing, altered or surplus, or the answer differs.
+    """
+    manifest = _read_manifest(path)
+    _check_files(path, manifest["files"])
+    policy = Bundle(manifest, _load_endpoints(path))
+    for name, expected in manifest["golden"]["answer"].items():
+        received = np.array(_answer(policy, manifest["golden"]["seed"])[name])
+        error = np.max(np.abs(received - expected) / (1 + np.abs(expected)))
+        if not error <= TOLERANCE:
+            raise BundleRejected(f"The bundle {path} does not reproduce its {name}: expected a difference of at most "
+                                 f"{TOLERANCE}, received {error:.2g}. Export it with this TensorFlow.")  # fmt: skip
+    return policy
+
+
+def _save_endpoints(actor: Actor, folder: Path) -> None:
+    size = actor.config.vision.image_size
+    image = tf.TensorSpec([None, size, size, 3], tf.uint8)
+    seed, action = tf.TensorSpec([2], tf.int32), tf.TensorSpec([None, None, ACTION_SIZE], tf.float32)
+
+    def act(image: tf.Tensor, initial_image: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        samples, log_prob = actor.act({"image": image, "initial_image": initial_image}, seed)
+        return {"samples": samples, "log_prob": log_prob}
+
+    def log_prob(image: tf.Tensor, initial_image: tf.Tensor, action: tf.Tensor) -> tf.Tensor:
+        return actor.log_prob({"image": image, "initial_image": initial_image}, action)
+
+    archive = keras.export.ExportArchive()
+    archive.track(actor)
+    archive.add_endpoint("act", act, [image, image, seed])
+    archive.add_endpoint("log_prob", log_prob, [image, image, action])
+    archive.write_out(str(folder), verbose=False)
+
+
+def _describe(actor: Actor) -> dict[str, Any]:
+    packages = ("tensorflow", "tensorflow-probability", "keras", "numpy")
+    return {
+        "format_version": FORMAT_VERSION,
+        "model": actor.density,
+        "config": actor.config.to_dict(),
+        "image_size": actor.config.vision.image_size,
+        "num_samples": NUM_SAMPLES,
+        "action_mean": actor.action_mean.numpy().tolist(),
+        "action_std": actor.action_std.numpy().tolist(),
+        "software": {package: importlib.metadata.version(package) for package in packages},
+    }
+
+
+def _answer(policy: Bundle, seed: int) -> dict[str, Any]:
+    """What the policy answers to random images."""
+    shape = (2, 1, policy.image_size, policy.image_size, 3)
+    image, initial_image = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    samples, log_prob = policy.act(image, initial_image, [seed, seed])
+    actions = np.linspace(policy.manifest["action_mean"], samples[0, 0], 8)[None]
+    return {
+        "samples": samples.tolist(),
+        "log_prob": log_prob.tolist(),
+        "log_prob_of_actions": policy.log_prob(image, initial_image, actions).tolist(),
+    }
+
+
+def _load_endpoints(folder: Path) -> Any:
+    return tf.saved_model.load(str(folder / "policy"))
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        version, digest, expected = manifest["format_version"], manifest["digest"], _digest(manifest)
+    except FileNotFoundError as error:
+        raise BundleRejected(f"{path} is no bundle: expected a folder with {MANIFEST}. "
+                             "Make one with graspctl deploy.") from error  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleRejected(f"Cannot read {path / MANIFEST}: {error}. Export the bundle again.") from error
+    if version != FORMAT_VERSION:
+        raise BundleRejected(f"The bundle {path} has format version {version}: expected {FORMAT_VERSION}. "
+                             "Export it again.")  # fmt: skip
+    if digest != expected:
+        raise BundleRejected(f"{path / MANIFEST} was altered: expected digest {digest}, received {expected}. "
+                             "Export the bundle again.")  # fmt: skip
+    return dict(manifest)
+
+
+def _check_files(path: Path, expected: dict[str, str]) -> None:
+    received = _hashes(path)
+    for name in sorted(expected.keys() | received.keys()):
+        if received.get(name) != expected.get(name):
+            fault = "missing" if name not in received else "surplus" if name not in expected else "altered"
+            raise BundleRejected(f"The bundle {path} is not whole: {name} is {fault}. Export it again.")
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file but the manifest; links and the like have none, and so never match."""
+    hashes = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not path.is_dir():
+            regular = path.is_file() and not path.is_symlink()
+            content = hashlib.sha256(path.read_bytes()).hexdigest() if regular else "not a regular file"
+            hashes[path.relative_to(folder).as_posix()] = content
+    hashes.pop(MANIFEST, None)
+    return hashes
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    """SHA-256 of all that the manifest says, the hashes of the files included."""
+    said = {key: value for key, value in manifest.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,74 @@
+"""The coupling layers are bijections, with the log-determinants that automatic differentiation finds."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from grasp_tfp.config import DensityConfig
+from grasp_tfp.models.coupling import CouplingNets, Couplings, forward, inverse
+
+COMPONENTS, BATCH, NUMBER = 3, 2, 5
+
+
+def random_couplings(event_size: int, spread: float = 0.15) -> Couplings:
+    """Transformations that are far from the identity."""
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(event_size)
+    nets = CouplingNets(event_size, COMPONENTS, DensityConfig(hidden=16))
+    context = nets(rng.normal(size=(BATCH, 7)).astype(np.float32))
+    for variable in nets.trainable_variables:
+        variable.assign_add(spread * rng.normal(size=variable.shape))
+    return nets.couplings(context)
+
+
+def random_points(event_size: int) -> tf.Tensor:
+    """Points of shape (K, n, B, D)."""
+    shape = (COMPONENTS, NUMBER, BATCH, event_size)
+    return tf.constant(np.random.default_rng(0).normal(size=shape), tf.float32)
+
+
+@pytest.mark.parametrize("event_size", [2, 3, 4, 6])
+def test_inverse_undoes_forward(event_size: int) -> None:
+    couplings, latent = random_couplings(event_size), random_points(event_size)
+    point, log_det = forward(couplings, latent)
+    returned, inverse_log_det = inverse(couplings, point)
+    assert np.abs(point - latent).max() > 0.3
+    np.testing.assert_allclose(returned, latent, atol=1e-5)
+    np.testing.assert_allclose(inverse_log_det, -log_det, atol=1e-5)
+
+
+@pytest.mark.parametrize("event_size", [2, 3, 4])
+def test_log_determinant_equals_that_of_the_jacobian(event_size: int) -> None:
+    couplings = random_couplings(event_size)
+    latent = tf.reshape(random_points(event_size), [-1, event_size])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(latent)
+        point, log_det = forward(couplings, tf.reshape(latent, [COMPONENTS, NUMBER, BATCH, event_size]))
+        point = tf.reshape(point, [-1, event_size])
+    jacobian = tape.batch_jacobian(point, latent, experimental_use_pfor=False)
+    expected = np.linalg.slogdet(jacobian)[1]
+    np.testing.assert_allclose(np.ravel(log_det), expected, atol=1e-5)
+
+
+def test_starts_as_the_identity() -> None:
+    nets = CouplingNets(4, COMPONENTS, DensityConfig())
+    couplings, latent = nets.couplings(nets(tf.random.stateless_normal([BATCH, 7], [1, 2]))), random_points(4)
+    point, log_det = forward(couplings, latent)
+    np.testing.assert_array_equal(point, latent)
+    np.testing.assert_array_equal(log_det, np.zeros_like(log_det))
+
+
+def test_components_do_not_touch_each_other() -> None:
+    couplings, latent = random_couplings(4), random_points(4)
+    kernels = tuple(tf.concat([kernel[:1] + 1.0, kernel[1:]], axis=0) for kernel in couplings.kernels)
+    before, after = forward(couplings, latent)[0], forward(couplings._replace(kernels=kernels), latent)[0]
+    assert np.abs(after[0] - before[0]).max() > 1e-3
+    np.testing.assert_array_equal(after[1:], before[1:])
+
+
+def test_log_scale_is_bounded() -> None:
+    couplings = random_couplings(4, spread=100.0)
+    _, log_det = forward(couplings, random_points(4))
+    layers, moved = 4, 2
+    assert np.abs(log_det).max() <= layers * moved * couplings.bound
