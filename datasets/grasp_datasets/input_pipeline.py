@@ -1,0 +1,164 @@
+"""Readers of a converted dataset: batches of successful steps for an actor, or everything as arrays."""
+
+import dataclasses
+import json
+import math
+import pathlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasp_datasets import schema
+from grasp_tfp.errors import UsageError
+
+__all__ = ["GraspDataset", "load_examples", "open_dataset", "success_batches"]
+
+SHUFFLE_BUFFER = 8192
+"""Successful examples, still as JPEG, that a batch is drawn from."""
+
+OBSERVATION = (schema.IMAGE, schema.INITIAL_IMAGE, schema.GRIPPER_POSE)
+
+
+@dataclasses.dataclass(frozen=True)
+class GraspDataset:
+    """A dataset that `graspctl convert` wrote."""
+
+    path: pathlib.Path
+    metadata: dict[str, Any]
+    """What it was made from and with: the content of its `graspctl.json`."""
+
+    def files(self, split: str) -> list[str]:
+        """The record files of a split, in order.
+
+        Raises:
+            UsageError: The split has none, or some are missing.
+        """
+        files = sorted(str(path) for path in self.path.glob(f"{schema.DATASET}-{split}.tfrecord-*-of-*"))
+        if not files:
+            has = ", ".join(self.metadata["examples"]) or "none"
+            raise UsageError(f"No split {split!r} in {str(self.path)!r}. It has: {has}. Convert more trials.")
+        if (expected := int(files[0].rpartition("-")[2])) != len(files):
+            found = f"expected {expected} files of split {split!r}, found {len(files)}"
+            raise UsageError(f"Incomplete dataset {str(self.path)!r}: {found}. Copy or convert it again.")
+        return files
+
+
+def open_dataset(out: pathlib.Path) -> GraspDataset:
+    """Finds a dataset.
+
+    Raises:
+        UsageError: The folder holds none, or one of another version.
+    """
+    found = "a file" if out.is_file() else "nothing" if not out.exists() else f"a folder without {schema.METADATA_FILE}"
+    path = out / schema.METADATA_FILE
+    if path.is_file():
+        try:
+            metadata = json.loads(path.read_bytes())
+            found = f"{metadata['dataset']} {metadata['version']}"
+            if found == f"{schema.DATASET} {schema.VERSION}":
+                return GraspDataset(out, metadata)
+        except (ValueError, KeyError, TypeError):
+            found = f"an unreadable {schema.METADATA_FILE}"
+    expected = f"expected {schema.DATASET} {schema.VERSION} written by `graspctl convert`"
+    raise UsageError(f"No dataset in {str(out)!r}: {expected}, found {found}. Run `graspctl convert logs/ out/` first.")
+
+
+def success_batches(
+    out: pathlib.Path,
+    split: str,
+    batch_size: int,
+    seed: int,
+    *,
+    image_size: int | None = None,
+    epochs: int | None = None,
+) -> Any:
+    """Shuffled batches of the steps of successful trials, ready for Keras `fit`.
+
+    Args:
+        out: The dataset's folder.
+        split: `train` or `validation`.
+        batch_size: Examples in a batch, B.
+        seed: Of the order; the same seed gives the same batches.
+        image_size: Height and width to resize images to, S [pixels]; they keep their size by default.
+        epochs: Passes over the data; endless by default.
+
+    Returns:
+        A `tf.data.Dataset` of pairs: the observation, a dict of `image` and `initial_image`, uint8 (B, S, S, 3), and
+        `gripper_pose`, float32 (B, 4); and the action (dx, dy, dz, dyaw), float32 (B, 4).
+
+    Raises:
+        UsageError: There is no such dataset or split, or no success in it.
+    """
+    import tensorflow as tf
+
+    dataset = open_dataset(out)
+    files = dataset.files(split)
+    examples = dataset.metadata["successful_examples"].get(split)
+    if not examples:
+        raise UsageError(f"No successful trial in split {split!r} of {str(out)!r}. Collect and convert more trials.")
+    shuffled = tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed).repeat(epochs)
+    records = shuffled.interleave(tf.data.TFRecordDataset, cycle_length=8, block_length=16)
+    successes = records.map(_parser()).filter(lambda example: example[schema.SUCCESS])
+    decoded = successes.shuffle(SHUFFLE_BUFFER, seed).map(_decoder(image_size), num_parallel_calls=tf.data.AUTOTUNE)
+    pairs = decoded.map(lambda example: ({name: example[name] for name in OBSERVATION}, example[schema.ACTION]))
+    batches = pairs.batch(batch_size, drop_remainder=epochs is None).prefetch(tf.data.AUTOTUNE)
+    if epochs is None:
+        return batches
+    return batches.apply(tf.data.experimental.assert_cardinality(math.ceil(epochs * examples / batch_size)))
+
+
+def load_examples(
+    out: pathlib.Path, split: str, *, successes_only: bool = True, image_size: int | None = None
+) -> dict[str, NDArray[Any]]:
+    """A whole split in memory; 64-pixel images take 25 KB per example.
+
+    Args:
+        out: The dataset's folder.
+        split: `train` or `validation`.
+        successes_only: Whether to leave out the steps of failed trials.
+        image_size: Height and width to resize images to, S [pixels]; they keep their size by default.
+
+    Returns:
+        One array per field, in the order of the files: those of `success_batches`, and `success`, `trial_id`, `step`,
+        `num_steps` and `task`. The first axis counts examples.
+
+    Raises:
+        UsageError: There is no such dataset or split, or nothing in it is left.
+    """
+    import tensorflow as tf
+
+    examples = tf.data.TFRecordDataset(open_dataset(out).files(split)).map(_parser())
+    if successes_only:
+        examples = examples.filter(lambda example: example[schema.SUCCESS])
+    decoded = examples.map(_decoder(image_size), num_parallel_calls=tf.data.AUTOTUNE)
+    batches = list(decoded.batch(256).as_numpy_iterator())
+    if not batches:
+        raise UsageError(f"No successful trial in split {split!r} of {str(out)!r}. Collect and convert more trials.")
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def _parser() -> Any:
+    from tensorflow_datasets.core.example_parser import ExampleParser
+
+    return ExampleParser(schema.features().get_serialized_info()).parse_example
+
+
+def _decoder(image_size: int | None) -> Any:
+    """From JPEG to pixels, and from the sine and cosine of a turn to its angle in [-π/2, π/2)."""
+    import tensorflow as tf
+
+    def decode(example: dict[str, Any]) -> dict[str, Any]:
+        *move, sine, cosine = tf.unstack(example[schema.ACTION])
+        turn = tf.math.floormod(tf.atan2(sine, cosine) + math.pi / 2, math.pi) - math.pi / 2
+        images = {name: image(example[name]) for name in (schema.IMAGE, schema.INITIAL_IMAGE)}
+        return {**example, **images, schema.ACTION: tf.stack([*move, turn])}
+
+    def image(jpeg: Any) -> Any:
+        pixels = tf.io.decode_jpeg(jpeg, channels=3)
+        if image_size is None:
+            return pixels
+        resized = tf.image.resize(pixels, (image_size, image_size), method="area")
+        return tf.cast(tf.round(resized), tf.uint8)
+
+    return decode
