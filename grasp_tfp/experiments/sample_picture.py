@@ -1,0 +1,67 @@
+"""The actor's samples over the camera image, coloured by density (Figures 1b and 9)."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from grasp_tfp.actions import apply_action
+from grasp_tfp.policies.actor import Sampler, sample_actions
+from grasp_tfp.robots.sim import SimRobot
+from grasp_tfp.sim.geometry import CAMERA, JAW
+from grasp_tfp.sim.renderer import Renderer, camera_matrix
+
+__all__ = ["draw_samples"]
+
+Floats = NDArray[np.float64]
+
+PIXELS = 640
+"""Height and width of one panel."""
+
+
+def draw_samples(
+    robot: SimRobot, sampler: Sampler, path: Path, *, indices: tuple[int, ...] = (0, 1, 2), seed: int = 0
+) -> None:
+    """Draws what the actor proposes for some scenes, each sample as the line between its fingertips.
+
+    Args:
+        robot: The cell; its trial of each index is begun, and not run.
+        sampler: The actor.
+        path: PNG to write.
+        indices: Trials to draw, one panel each.
+        seed: Start of the samples.
+    """
+    renderer = Renderer(PIXELS)
+    figure = Figure(figsize=(4 * len(indices), 4.3), layout="constrained")
+    for axes, index in zip(figure.subplots(1, len(indices), squeeze=False)[0], indices, strict=True):
+        robot.begin(index)
+        actions, log_probs = sample_actions(sampler, robot.observe(), np.random.default_rng([seed, index]))
+        order = np.argsort(log_probs)
+        axes.imshow(renderer.image(robot.scene, robot.pose))
+        lines = LineCollection(
+            list(_fingertips(apply_action(robot.pose, actions[order]))), cmap="RdYlGn", linewidths=1.6, alpha=0.9
+        )
+        lines.set_array(log_probs[order])
+        axes.add_collection(lines)
+        axes.set(xticks=[], yticks=[], title=f"trial {index}", xlim=(0, PIXELS), ylim=(PIXELS, 0))
+    figure.colorbar(lines, ax=figure.axes, label="log-density of the sample", shrink=0.8)
+    _save(figure, path)
+
+
+def _fingertips(poses: Floats) -> Floats:
+    """Both open fingertips of each gripper pose (n, 4), in pixels (n, 2, 2)."""
+    across = np.stack([np.cos(poses[:, 3]), np.sin(poses[:, 3]), np.zeros(len(poses))], axis=-1) * JAW.opening / 2
+    points = poses[:, None, :3] + np.stack([-across, across], axis=1)
+    projected = np.concatenate([points, np.ones((len(poses), 2, 1))], axis=-1) @ camera_matrix(CAMERA, PIXELS).T
+    return np.asarray(projected[..., :2] / projected[..., 2:])
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".png", delete=False) as file:
+        figure.savefig(file, format="png", dpi=110)
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, path)

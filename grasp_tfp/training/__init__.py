@@ -1,0 +1,1 @@
+"""Fitting a model, and measuring what it is worth."""
