@@ -1,0 +1,1 @@
+"""The command line of the grasping toolkit: one thin file per command."""

@@ -1,0 +1,131 @@
+"""What the commands print: progress on stderr, results on stdout."""
+
+import dataclasses
+import json
+import math
+import os
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import typer
+
+__all__ = ["Progress", "counted", "duration", "file_size", "load_tensorflow", "print_report", "rate", "summary"]
+
+PLAIN_INTERVAL = 5.0
+"""Time between two lines of progress where there is no terminal, in [s]."""
+
+
+class Progress:
+    """Progress of long work: a live bar on a terminal, a plain line every few seconds anywhere else.
+
+    Example:
+        with Progress("collect") as progress:
+            progress.update(20, 100, "2/20 = 10.0 %")
+    """
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._began = time.monotonic()
+        self._shown = self._began
+        self._ended = False
+        self._bar = _bar() if sys.stderr.isatty() else None
+
+    def update(self, done: int, total: int, extra: str = "") -> None:
+        """Shows how far the work is.
+
+        Args:
+            done: Units finished so far.
+            total: Units in all.
+            extra: What else is known by now, such as the success rate so far.
+        """
+        text = f"{self._label}: {_status(done, total, time.monotonic() - self._began)}{extra and f'  {extra}'}"
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, total=total, description=text, refresh=True)
+        elif not self._ended and (done >= total or time.monotonic() - self._shown >= PLAIN_INTERVAL):
+            self._shown, self._ended = time.monotonic(), done >= total
+            typer.echo(text, err=True)
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def duration(seconds: float) -> str:
+    """A time in the two units that matter, such as `2 min 5 s`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def file_size(count: int) -> str:
+    """A number of bytes in powers of a thousand, such as `12.3 MB`."""
+    power = min(int(math.log(count, 1000)), 4) if count >= 1000 else 0
+    return f"{count} B" if power == 0 else f"{count / 1000**power:.1f} {'kMGT'[power - 1]}B"
+
+
+def load_tensorflow() -> None:
+    """Imports TensorFlow without the lines that its C++ writes to stderr, which no setting of its own prevents."""
+    sys.stderr.flush()
+    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    finally:
+        os.dup2(terminal, 2)
+        os.close(nowhere)
+        os.close(terminal)
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things, such as `1 log` or `40 logs`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def rate(count: float, seconds: float) -> str:
+    """How many in a second, to three digits; nothing measurable shows as 0."""
+    value = count / seconds if seconds > 0 else 0.0
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def summary(wrote: str, measured: list[str], then: str | None) -> None:
+    """Ends a command: what it wrote, what it measured, and the next line to type."""
+    typer.echo(f"Wrote     {wrote}")
+    for number, line in enumerate(measured):
+        typer.echo(f"{'' if number else 'Measured':<10}{line}")
+    if then is not None:
+        typer.echo(f"Next      {then}")
+
+
+def print_report(report: Any) -> None:
+    """Prints a report, a dataclass or a mapping, as one JSON object on stdout."""
+    values = dataclasses.asdict(report) if dataclasses.is_dataclass(report) and not isinstance(report, type) else report
+    typer.echo(json.dumps(values, default=str, indent=2))
+
+
+def _status(done: int, total: int, elapsed: float) -> str:
+    left = f"{duration((total - done) * elapsed / done)} left" if done else "starting"
+    return f"{done}/{total}  {rate(done, elapsed)}/s  {left}"
+
+
+def _bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    # Refreshed by hand: rich's own refresh thread must not live while worker processes are forked.
+    bar = Progress(BarColumn(12), TextColumn("{task.description}"), console=Console(stderr=True), auto_refresh=False)
+    bar.add_task("", total=None)
+    return bar

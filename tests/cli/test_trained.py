@@ -1,0 +1,146 @@
+"""`graspctl train`, `eval` and `deploy`, one after the other as a user types them."""
+
+import contextlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from graspctl.main import app
+from graspctl.train import MODELS
+
+TINY = [
+    "--set", "vision.image_size=32", "--set", "vision.filters=[4, 4, 4, 4, 4, 4]", "--set", "vision.feature_points=4",
+    "--set", "vision.dense=[16, 16]", "--set", "density.components=2", "--set", "density.couplings=2",
+    "--set", "train.steps=4", "--set", "train.batch_size=8",
+]  # fmt: skip
+
+
+def invoke(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words), prog_name="graspctl")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the results of collect, convert and train."""
+    folder = tmp_path_factory.mktemp("trained")
+    with contextlib.chdir(folder):
+        for words in (
+            ["collect", "--sim", "--trials", "500", "--workers", "1"],
+            ["convert", "logs", "out", "--image-size", "32", "--failures", "0", "--workers", "1"],
+            ["train", "mof", *TINY],
+        ):
+            result = invoke(*words)
+            assert result.exit_code == 0, (words, result.output, result.exception)
+        assert result.stdout.splitlines()[0].startswith("Wrote     runs/mof/ (policy bundle ")
+        assert "4 steps in" in result.stdout and "negative log-likelihood" in result.stdout
+        assert result.stdout.splitlines()[-1] == "Next      graspctl eval --robot kuka-3"
+    return folder
+
+
+@pytest.fixture
+def workplace(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that folder to work in."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_run_says_what_it_is(workplace: Path) -> None:
+    config = json.loads((workplace / "runs/mof/config.json").read_text())
+    assert config["model"] == "mof" and config["data"] == "out"
+    assert config["config"]["train"]["steps"] == 4 and config["config"]["vision"]["dense"] == [16, 16]
+    manifest = json.loads((workplace / "runs/mof/bundle/manifest.json").read_text())
+    assert manifest["cell"]["camera"] and manifest["training"]["steps"] == 4
+
+
+def test_models_are_the_densities() -> None:
+    from grasp_tfp.models.actor import DENSITIES
+
+    assert set(MODELS) == set(DENSITIES)
+
+
+def test_eval_reports_both_policies_and_draws(workplace: Path) -> None:
+    result = invoke("eval", "--robot", "kuka-3", "--trials", "5")
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == "Wrote     runs/mof/eval/kuka-3.json, runs/mof/eval/kuka-3.png"
+    assert lines[1].startswith("Measured  actor ") and "/5 = " in lines[1]
+    assert lines[2].strip().startswith("random ") and "/5 = " in lines[2]
+    assert lines[-1] == "Next      graspctl deploy runs/mof --robot kuka-3"
+    assert (workplace / "runs/mof/eval/kuka-3.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_eval_json_is_what_the_file_says(workplace: Path) -> None:
+    result = invoke("eval", "--sim", "--trials", "3", "--json")
+    report = json.loads(result.stdout)
+    assert report == json.loads((workplace / "runs/mof/eval/sim.json").read_text())
+    assert [outcome["index"] for outcome in report["actor"]["outcomes"]] == [0, 1, 2]
+    assert report["random"]["trials"] == 3
+
+
+def test_deploy_activates_a_copy(workplace: Path) -> None:
+    result = invoke("deploy", "--robot", "kuka-3", "--json")
+    assert result.exit_code == 0, result.stderr
+    active = workplace / "deployed/kuka-3/active"
+    assert active.is_symlink() and (active / "manifest.json").is_file()
+    assert json.loads(result.stdout)["digest"].startswith(active.resolve().name)
+    again = invoke("deploy", "runs/mof", "--robot", "kuka-3")
+    assert again.exit_code == 0 and again.stdout.splitlines()[-1] == "Next      graspctl eval --robot kuka-3"
+    assert sorted(path.name for path in active.parent.iterdir()) == sorted(["active", active.resolve().name])
+
+
+def test_deploy_refuses_an_altered_bundle(workplace: Path) -> None:
+    manifest = workplace / "runs/mof/bundle/manifest.json"
+    manifest.write_text(manifest.read_text().replace('"num_samples": 64', '"num_samples": 65'))
+    result = invoke("deploy", "--robot", "kuka-3")
+    assert result.exit_code == 4 and "altered" in result.stderr
+    assert not (workplace / "deployed").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "phrase"),
+    [
+        (["train", "mfo"], "Did you mean 'mof'?"),
+        (["train"], "Missing argument 'MODEL'"),
+        (["train", "mof", *TINY], "it holds a finished run. Choose another --name."),
+        (["train", "gmm", "--data", "logs"], "No dataset in 'logs'"),
+        (["train", "gmm", "--preset", "laptopp"], "Did you mean 'laptop'?"),
+        (["train", "gmm", "--set", "train.stpes=3"], "Did you mean 'train.steps'?"),
+        (["train", "gmm", "--config", "none.toml"], "none.toml"),
+        (["train", "gmm"], "expected 64 pixels, found 32. Use graspctl convert LOGS OUT --image-size 64."),
+        (["train", "gmm", *TINY, "--name", "../out"], "expected a new folder or a run"),
+        (["eval"], "graspctl eval --robot NAME"),
+        (["eval", "--sim", "--robot", "kuka-1"], "graspctl eval --robot NAME"),
+        (["eval", "--robot", "kuka-33"], "Did you mean 'kuka-3'?"),
+        (["eval", "--sim", "--run", "out"], "expected a run of graspctl train, found none"),
+        (["eval", "--sim", "--trials", "0"], "--trials"),
+        (["deploy"], "Missing option '--robot'"),
+        (["deploy", "--robot", "kuka-33"], "Did you mean 'kuka-3'?"),
+        (["deploy", "nowhere", "--robot", "kuka-3"], "No trained policy in 'nowhere'"),
+    ],
+)
+def test_bad_words_write_nothing(workplace: Path, words: list[str], phrase: str) -> None:
+    before = sorted(workplace.rglob("*"))
+    result = invoke(*words)
+    assert result.exit_code == 2, result.output
+    assert phrase in result.stderr and len(result.stderr.splitlines()) == 1
+    assert sorted(workplace.rglob("*")) == before
+
+
+@pytest.mark.parametrize("words", [["eval", "--sim"], ["deploy", "--robot", "kuka-3"]])
+def test_without_a_run_the_next_line_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = invoke(*words)
+    assert result.exit_code == 2 and "Run graspctl train mof first" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_with_other_settings_is_not_continued(workplace: Path) -> None:
+    shutil.rmtree(workplace / "runs/mof/bundle")
+    result = invoke("train", "mof", *TINY, "--seed", "5")
+    assert result.exit_code == 2 and "has other settings" in result.stderr
+    unfinished = invoke("eval", "--sim", "--run", "runs/mof")
+    assert unfinished.exit_code == 2 and "found a run that has not ended" in unfinished.stderr
