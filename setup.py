@@ -59,6 +59,6 @@ setup(
     extras_require={"dev": DEVELOPMENT},
     packages=[name for root, where in ROOTS.items() for name in find_packages(where, include=[root, f"{root}.*"])],
     package_dir={name: f"{where}/{name}" for name, where in ROOTS.items()},
-    package_data={"grasp_tfp": ["robots/robots.toml", "py.typed"]},
+    package_data={"grasp_tfp": ["robots/robots.toml"]},
     entry_points={"console_scripts": ["graspctl = graspctl.main:run"]},
 )

@@ -85,11 +85,17 @@ def test_silhouettes_are_those_of_tiny_renderer(renderer: Renderer, seed: int) -
     assert overlap(seen, objects) > 0.95
 
 
-def test_a_block_is_where_the_camera_matrix_says(renderer: Renderer) -> None:
-    scene = Scene(("block",), np.array([[*TRAY.centre, 0.02, 0, 0, 0, 1]], dtype=np.float64))
+def test_a_block_spans_what_the_camera_matrix_says(renderer: Renderer) -> None:
+    half = np.array(OBJECTS["block"].half_extents)
+    scene = Scene(("block",), np.array([[*TRAY.centre, half[2], 0, 0, 0, 1]], dtype=np.float64))
     rows, columns = np.nonzero(differ(renderer.initial_image(scene), renderer.initial_image(EMPTY)))
-    column, row, depth = camera_matrix(CAMERA, SIZE) @ [*TRAY.centre, 0.02, 1]
-    assert np.hypot(columns.mean() + 0.5 - column / depth, rows.mean() + 0.5 - row / depth) < 4
+    corners = [
+        [*(scene.poses[0, :3] + half * sign), 1] for sign in np.stack(np.meshgrid(*[[-1, 1]] * 3)).reshape(3, 8).T
+    ]
+    pixels = camera_matrix(CAMERA, SIZE) @ np.transpose(corners)
+    (left, top), (right, bottom) = (pixels[:2] / pixels[2]).min(axis=1), (pixels[:2] / pixels[2]).max(axis=1)
+    found = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+    np.testing.assert_allclose(found, [left, top, right, bottom], atol=1.0)
 
 
 def test_the_same_input_gives_the_same_bytes(renderer: Renderer) -> None:
