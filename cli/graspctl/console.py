@@ -3,13 +3,14 @@
 import dataclasses
 import json
 import math
-import os
 import sys
 import time
 from types import TracebackType
 from typing import Any, Self
 
 import typer
+
+from grasp_tfp.quiet import quiet_stderr
 
 __all__ = ["Progress", "counted", "duration", "file_size", "load_tensorflow", "print_report", "rate", "summary"]
 
@@ -77,17 +78,10 @@ def file_size(count: int) -> str:
 
 def load_tensorflow() -> None:
     """Imports TensorFlow without the lines that its C++ writes to stderr, which no setting of its own prevents."""
-    sys.stderr.flush()
-    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
+    with quiet_stderr():
         import tensorflow as tf
 
         tf.config.list_physical_devices()
-    finally:
-        os.dup2(terminal, 2)
-        os.close(nowhere)
-        os.close(terminal)
 
 
 def counted(number: int, thing: str) -> str:

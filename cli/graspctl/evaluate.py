@@ -34,12 +34,13 @@ def evaluate(
 
     entry = find_robot(robot) if robot else FleetEntry("sim", "sim", "blocks", 1_000_000)
     found = find_run(run)
-    report = _evaluate(entry, found, trials, seed)
-    write_json(found / "eval" / f"{entry.name}.json", report)
+    results = found / "eval" / f"{entry.name}_seed{seed}_n{trials}.json"
+    report = _evaluate(entry, found, trials, seed, results.with_suffix(".png"))
+    write_json(results, report)
     if as_json:
         return print_report(report)
     summary(
-        ", ".join([f"{found}/eval/{entry.name}.json", *([report["picture"]] if "picture" in report else [])]),
+        ", ".join([str(results), *([report["picture"]] if "picture" in report else [])]),
         [
             f"{policy:<6}  {report[policy]['text']}  in {duration(report[policy]['seconds'])}"
             for policy in ("actor", "random")
@@ -48,7 +49,7 @@ def evaluate(
     )
 
 
-def _evaluate(entry: Any, run: Path, trials: int, seed: int) -> dict[str, Any]:
+def _evaluate(entry: Any, run: Path, trials: int, seed: int, picture: Path) -> dict[str, Any]:
     """Evaluates both policies and draws the picture."""
     from grasp_tfp.experiments.sample_picture import draw_samples
     from grasp_tfp.policies.actor import ActorPolicy
@@ -72,9 +73,9 @@ def _evaluate(entry: Any, run: Path, trials: int, seed: int) -> dict[str, Any]:
             )
         report[policy.name] = _summarised(result)
     if isinstance(cell, SimRobot):
-        (run / "eval").mkdir(exist_ok=True)
-        report["picture"] = str(run / "eval" / f"{entry.name}.png")
-        draw_samples(cell, sampler, Path(report["picture"]))
+        picture.parent.mkdir(exist_ok=True)
+        report["picture"] = str(picture)
+        draw_samples(cell, sampler, picture)
     cell.close()
     return report
 

@@ -22,6 +22,7 @@ class _OneLineErrors(TyperGroup):
     """Reports what went wrong as one line on stderr, with the exit code of its kind."""
 
     def main(self, *args: Any, **options: Any) -> Any:
+        """Runs the command line and ends the process with its exit code."""
         try:
             code = super().main(*args, **(options | {"standalone_mode": False}))
         except (GraspError, typer.TyperException) as error:

@@ -39,11 +39,7 @@ def train(
 
     config = load_config(preset, config_file, [*(settings or []), *([] if seed is None else [f"train.seed={seed}"])])
     dataset, size, run = open_dataset(data), config.vision.image_size, RUNS / (name or model)
-    if dataset.metadata["image_size"] < size:
-        raise UsageError(
-            f"The images in {str(data)!r} are too small: expected {size} pixels, found "
-            f"{dataset.metadata['image_size']}. Use graspctl convert LOGS OUT --image-size {size}."
-        )
+    _refuse_small(data, dataset.metadata["image_size"], size)
     load_tensorflow()
     batch, start = config.train.batch_size, config.train.seed
     batches = success_batches(data, "train", batch, start, image_size=size)
@@ -77,3 +73,11 @@ def train(
         ],
         "graspctl eval --robot kuka-3",
     )
+
+
+def _refuse_small(data: Path, found: int, expected: int) -> None:
+    if found < expected:
+        raise UsageError(
+            f"The images in {str(data)!r} are too small: expected {expected} pixels, found {found}. "
+            f"Use graspctl convert LOGS OUT --image-size {expected}."
+        )

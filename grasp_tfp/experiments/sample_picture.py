@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -18,6 +19,7 @@ from grasp_tfp.sim.renderer import Renderer, camera_matrix
 __all__ = ["draw_samples"]
 
 Floats = NDArray[np.float64]
+Image = NDArray[np.uint8]
 
 PIXELS = 640
 """Height and width of one panel."""
@@ -36,20 +38,31 @@ def draw_samples(
         seed: Start of the samples.
     """
     renderer = Renderer(PIXELS)
+    panels = [_sampled(robot, sampler, index, seed, renderer) for index in indices]
+    every = np.concatenate([log_probs for _, _, log_probs in panels])
+    scale = Normalize(every.min(), every.max())
     figure = Figure(figsize=(4 * len(indices), 4.3), layout="constrained")
-    for axes, index in zip(figure.subplots(1, len(indices), squeeze=False)[0], indices, strict=True):
-        robot.begin(index)
-        actions, log_probs = sample_actions(sampler, robot.observe(), np.random.default_rng([seed, index]))
-        order = np.argsort(log_probs)
-        axes.imshow(renderer.image(robot.scene, robot.pose))
-        lines = LineCollection(
-            list(_fingertips(apply_action(robot.pose, actions[order]))), cmap="RdYlGn", linewidths=1.6, alpha=0.9
-        )
-        lines.set_array(log_probs[order])
-        axes.add_collection(lines)
+    for axes, index, (image, lines, log_probs) in zip(
+        figure.subplots(ncols=len(indices), squeeze=False)[0], indices, panels, strict=True
+    ):
+        axes.imshow(image)
+        drawn = LineCollection(list(lines), cmap="RdYlGn", norm=scale, linewidths=1.6, alpha=0.9)
+        drawn.set_array(log_probs)
+        axes.add_collection(drawn)
         axes.set(xticks=[], yticks=[], title=f"trial {index}", xlim=(0, PIXELS), ylim=(PIXELS, 0))
-    figure.colorbar(lines, ax=figure.axes, label="log-density of the sample", shrink=0.8)
+    figure.colorbar(drawn, ax=figure.axes, label="log-density of the sample", shrink=0.8)
     _save(figure, path)
+
+
+def _sampled(
+    robot: SimRobot, sampler: Sampler, index: int, seed: int, renderer: Renderer
+) -> tuple[Image, Floats, Floats]:
+    """What the camera sees as trial `index` begins, a line (n, 2, 2) [px] and a log-density (n,) for each sample."""
+    robot.begin(index)
+    actions, log_probs = sample_actions(sampler, robot.observe(), np.random.default_rng([seed, index]))
+    order = np.argsort(log_probs)
+    lines = _fingertips(apply_action(robot.pose, actions[order]))
+    return renderer.image(robot.scene, robot.pose), lines, log_probs[order]
 
 
 def _fingertips(poses: Floats) -> Floats:

@@ -10,12 +10,15 @@ import dataclasses
 from types import TracebackType
 
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 
+from grasp_tfp.quiet import quiet_stderr
 from grasp_tfp.sim.footprint import box_footprint, jaw_footprint, overlap
 from grasp_tfp.sim.geometry import JAW, OBJECTS, TRAY, Jaw
 from grasp_tfp.trial import Scene
+
+with quiet_stderr():
+    import pybullet
 
 __all__ = ["GraspOutcome", "GraspWorld", "touches"]
 

@@ -112,7 +112,11 @@ def _run_pipeline(shards: list[Shard], settings: Settings, workers: int | None, 
         options = PipelineOptions([f"--direct_num_workers={processes}", *beam_args])
         runner = _local_runner(settings.folder, processes) if local else None
         try:
-            with beam.Pipeline(runner=runner, options=options) as pipeline:
+            described = beam.Pipeline(runner=runner, options=options)
+        except (ValueError, ImportError, AttributeError) as error:
+            raise UsageError(f"Beam cannot run with {' '.join(beam_args)}: {error}") from error
+        try:
+            with described as pipeline:
                 _ = (
                     pipeline
                     | "Plan" >> beam.Create(shards)  # type: ignore[no-untyped-call]

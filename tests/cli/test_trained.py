@@ -66,17 +66,17 @@ def test_eval_reports_both_policies_and_draws(workplace: Path) -> None:
     result = invoke("eval", "--robot", "kuka-3", "--trials", "5")
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert lines[0] == "Wrote     runs/mof/eval/kuka-3.json, runs/mof/eval/kuka-3.png"
+    assert lines[0] == "Wrote     runs/mof/eval/kuka-3_seed0_n5.json, runs/mof/eval/kuka-3_seed0_n5.png"
     assert lines[1].startswith("Measured  actor ") and "/5 = " in lines[1]
     assert lines[2].strip().startswith("random ") and "/5 = " in lines[2]
     assert lines[-1] == "Next      graspctl deploy runs/mof --robot kuka-3"
-    assert (workplace / "runs/mof/eval/kuka-3.png").read_bytes().startswith(b"\x89PNG")
+    assert (workplace / "runs/mof/eval/kuka-3_seed0_n5.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_eval_json_is_what_the_file_says(workplace: Path) -> None:
     result = invoke("eval", "--sim", "--trials", "3", "--json")
     report = json.loads(result.stdout)
-    assert report == json.loads((workplace / "runs/mof/eval/sim.json").read_text())
+    assert report == json.loads((workplace / "runs/mof/eval/sim_seed0_n3.json").read_text())
     assert [outcome["index"] for outcome in report["actor"]["outcomes"]] == [0, 1, 2]
     assert report["random"]["trials"] == 3
 

@@ -39,11 +39,9 @@ def test_logs_hold_the_trials_in_order_without_gaps(tmp_path: pathlib.Path) -> N
 
 
 def test_a_killed_collection_leaves_readable_logs(tmp_path: pathlib.Path) -> None:
-    code = f"from pathlib import Path\nfrom grasp_pipelines.collect import collect\nif __name__ == '__main__':\n    collect(Path({str(tmp_path / 'logs')!r}), trials=100000, workers=2)"
-    script = tmp_path / "script.py"
-    script.write_text(code)
+    command = [sys.executable, "-m", "graspctl", "collect", "--sim", "--out", str(tmp_path / "logs"), "--workers", "2"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen([sys.executable, str(script)], env=environment, start_new_session=True)
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 60
     while sum(path.stat().st_size for path in tmp_path.rglob("*.mcap")) < 100_000:
         assert time.monotonic() < deadline, "no trial was logged"
