@@ -1,6 +1,7 @@
 """Fitting an actor to the successes of recorded trials (Section IV-B)."""
 
 import dataclasses
+import math
 import os
 import time
 from collections.abc import Callable
@@ -62,7 +63,6 @@ def train(
     config = actor.config.train
     actor.adapt(*_joined(batches.take(ADAPT_BATCHES)))
     actor.compile(optimizer=optimizer(config), jit_compile=False)
-    epoch_steps = min(EPOCH_STEPS, config.steps)
     checkpoints = _Checkpoints(run / "checkpoints", validation)
     done = checkpoints.restore(actor)
     callbacks = [
@@ -71,15 +71,16 @@ def train(
         _History(run / "history.csv"),
         _Steps(config.steps, progress),
     ]
-    actor.fit(
-        batches.skip(done),
-        initial_epoch=done // epoch_steps,
-        epochs=config.steps // epoch_steps,
-        steps_per_epoch=epoch_steps,
-        callbacks=callbacks,
-        shuffle=False,
-        verbose=0,
-    )
+    if done < config.steps:
+        actor.fit(
+            batches.skip(done),
+            initial_epoch=done // EPOCH_STEPS,
+            epochs=math.ceil(config.steps / EPOCH_STEPS),
+            steps_per_epoch=EPOCH_STEPS,
+            callbacks=callbacks,
+            shuffle=False,
+            verbose=0,
+        )
     validation_nll, best_step = checkpoints.restore_best(actor)
     return TrainingReport(
         run=str(run),
@@ -175,13 +176,17 @@ class _History(keras.callbacks.Callback):
 
 
 class _Steps(keras.callbacks.Callback):
+    """Reports every step, and ends the last epoch early when the steps are no multiple of an epoch."""
+
     def __init__(self, total: int, progress: Progress | None) -> None:
         super().__init__()
         self._total, self._progress = total, progress
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        step = int(self.model.optimizer.iterations)
+        self.model.stop_training = step >= self._total
         if self._progress:
-            self._progress(int(self.model.optimizer.iterations), self._total, float((logs or {})["nll"]))
+            self._progress(step, self._total, float((logs or {})["nll"]))
 
 
 def _save(actor: Actor, path: Path) -> None:

@@ -82,6 +82,15 @@ def test_the_best_average_is_kept_and_not_the_last(tmp_path: Path, monkeypatch: 
     assert evaluated == pytest.approx(report.validation_nll)
 
 
+def test_steps_need_be_no_multiple_of_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(off_policy, "EPOCH_STEPS", 10)
+    first = fitted(tmp_path, 25)
+    rows = (tmp_path / "history.csv").read_text().splitlines()
+    assert [int(row.split(",")[0]) for row in rows[1:]] == [10, 20, 25]
+    assert fitted(tmp_path, 25).validation_nll == first.validation_nll
+    assert (tmp_path / "history.csv").read_text().splitlines() == rows
+
+
 def test_the_learning_rate_rises_holds_and_falls() -> None:
     config = load_config("laptop", None, ["train.steps=1000", "train.warmup_steps=100", "train.learning_rate=0.01"])
     schedule = optimizer(config.train)._learning_rate
