@@ -35,7 +35,7 @@ class GaussianMixtureHead(keras.layers.Layer):
         size = config.components * event_size
         start = keras.initializers.Constant(math.log(math.expm1(config.initial_scale - config.scale_floor)))
         self.logits = keras.layers.Dense(config.components, kernel_initializer="zeros", name="logits")
-        self.loc = keras.layers.Dense(size, bias_initializer=keras.initializers.RandomNormal(0.5), name="loc")
+        self.loc = keras.layers.Dense(size, bias_initializer=keras.initializers.RandomNormal(stddev=0.5), name="loc")
         self.scale = keras.layers.Dense(size, kernel_initializer="zeros", bias_initializer=start, name="scale")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

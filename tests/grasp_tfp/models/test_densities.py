@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from grasp_tfp.config import DensityConfig
 from grasp_tfp.models.actor import DENSITIES
+from grasp_tfp.models.gmm import GaussianMixtureHead
 
 CONFIG = DensityConfig(components=3, couplings=4, hidden=8)
 BATCH, FEATURES = 3, 5
@@ -139,3 +140,11 @@ def test_loaded_weights_give_the_same_density(name: str, tmp_path: Path) -> None
     other.load_weights(tmp_path / "head.weights.h5")
     value = tf.random.stateless_normal([BATCH, 4], SEED)
     np.testing.assert_array_equal(density_of(saved).log_prob(value), density_of(loaded).log_prob(value))
+
+
+def test_centres_start_spread_around_the_mean_action() -> None:
+    keras.utils.set_random_seed(0)
+    head = GaussianMixtureHead(4, DensityConfig(components=64))
+    centres = head(tf.zeros([1, 8]))["loc"].numpy()
+    assert abs(centres.mean()) < 0.1
+    assert 0.4 < centres.std() < 0.6
