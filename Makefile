@@ -1,4 +1,4 @@
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench soak clean
 SHELL := /bin/bash
 PYTHON := python3.11
 BIN := .venv/bin
@@ -25,6 +25,10 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/collect.py
 	$(BIN)/python benchmarks/task.py
+
+# Kills collections at random moments, a hundred times, and looks for what was lost.
+soak: $(READY)
+	$(BIN)/python tests/pipelines/test_collect_soak.py
 
 clean:
 	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,12 +1,13 @@
 """`graspctl collect`: run grasp trials and log them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from grasp_tfp.errors import UsageError
 from graspctl.console import Progress, counted, duration, file_size, print_report, rate, summary
+from graspctl.runs import find_run
 
 __all__ = ["collect"]
 
@@ -15,23 +16,31 @@ TRIALS = 100_000
 
 
 def collect(
+    beam_args: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- BEAM OPTIONS]", help="Run on Beam, such as --runner=….")
+    ] = None,
     sim: Annotated[bool, typer.Option("--sim", help="Run the trials in the simulator.")] = False,
     robot: Annotated[str | None, typer.Option("--robot", metavar="NAME", help="Robot of the fleet file.")] = None,
-    trials: Annotated[int, typer.Option("--trials", min=1, help="How many grasp trials.")] = TRIALS,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="How many grasp trials in all.")] = TRIALS,
     task: Annotated[str, typer.Option("--task", help="What lies in the tray.")] = "blocks",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same task and seed, same trials.")] = 0,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", metavar="RUN", help="Sample actions of a trained run; random if unset.")
+    ] = None,
+    best: Annotated[bool, typer.Option("--best", help="Take the policy's most probable action instead.")] = False,
+    images: Annotated[
+        int | None, typer.Option("--images", metavar="SIZE", min=16, help="Log JPEGs of this many pixels per side.")
+    ] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one per core if unset.")] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder for the logs.")] = Path("logs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
 ) -> None:
     """Example: graspctl collect --sim
 
-    Runs grasp trials with random actions and logs every step of them, a thousand trials to an MCAP file.
+    Runs grasp trials and logs every step of them, a thousand trials to an MCAP file.
+    The same command again continues what was interrupted; a larger --trials extends it.
     """
-    if robot is not None:
-        raise UsageError(f"Cannot collect on robot {robot!r}: trials run in the simulator only. Use --sim instead.")
-    if not sim:
-        raise UsageError("Expected where to run the trials, received nothing. Use graspctl collect --sim.")
+    _check_words(beam_args, sim, robot, policy, best, out)
     from grasp_pipelines.collect import collect as collect_trials
     from grasp_tfp.success import SuccessRate
 
@@ -41,20 +50,55 @@ def collect(
             task=task,
             trials=trials,
             seed=seed,
+            bundle=None if policy is None else find_run(policy) / "bundle",
+            best=best,
+            images=images,
             workers=workers,
-            progress=lambda done, total, successes: progress.update(done, total, str(SuccessRate(successes, done))),
+            beam_args=beam_args or [],
+            progress=lambda tally, total: _show(
+                progress, tally, total, SuccessRate(tally.successes, tally.new + tally.kept)
+            ),
         )
     if as_json:
         print_report(report)
     else:
-        summary(
-            f"{out}/ ({counted(report.files, 'log')}, {file_size(report.bytes)})",
-            [
-                f"{report.trials} trials in {duration(report.seconds)}, {rate(report.trials, report.seconds)} a second "
-                f"and {rate(report.trials, report.cpu_seconds)} a CPU second",
-                f"{SuccessRate(report.successes, report.trials)} of the grasps held (95 % interval)",
-            ],
-            f"graspctl convert {out}/ out/",
-        )
+        _summarise(report, out, SuccessRate(report.successes, report.trials))
     if report.interrupted:
         raise typer.Exit(130)
+
+
+def _check_words(
+    beam_args: list[str] | None, sim: bool, robot: str | None, policy: Path | None, best: bool, out: Path
+) -> None:
+    if robot is not None:
+        raise UsageError(f"Cannot collect on robot {robot!r}: trials run in the simulator only. Use --sim instead.")
+    if not sim:
+        raise UsageError("Expected where to run the trials, received nothing. Use graspctl collect --sim.")
+    if beam_args and not beam_args[0].startswith("-"):
+        raise UsageError(f"Expected options only, received the argument {beam_args[0]!r}. Beam options follow --.")
+    if best and policy is None:
+        raise UsageError("Expected --policy RUN with --best, received none. Random actions have no best one.")
+    if out.parts and out.parts[0].endswith(":"):
+        raise UsageError(
+            f"Cannot collect into {str(out)!r}: expected a folder that every worker can reach by its path."
+        )
+
+
+def _show(progress: Progress, tally: Any, total: int, held: Any) -> None:
+    """Shows the trials that are run now; the success rate is that of all trials."""
+    if total > tally.kept:
+        progress.update(tally.new, total - tally.kept, str(held))
+
+
+def _summarise(report: Any, out: Path, held: Any) -> None:
+    kept = report.trials - report.new
+    summary(
+        f"{out}/ ({counted(report.files, 'log')}, {file_size(report.bytes)})",
+        [
+            f"{counted(report.new, 'trial')} in {duration(report.seconds)}, "
+            f"{rate(report.new, report.seconds)} a second and {rate(report.new, report.cpu_seconds)} a CPU second",
+            *([f"{counted(kept, 'trial')} were there already"] if kept else []),
+            f"{held} of the grasps held (95 % interval)",
+        ],
+        f"graspctl convert {out}/ out/",
+    )

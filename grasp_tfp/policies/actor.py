@@ -1,4 +1,4 @@
-"""The actor as a policy: the most probable feasible one of 64 samples (Section VI-B)."""
+"""The actor as a policy: the most probable feasible one of 64 samples (Section VI-B), or any one to explore."""
 
 from typing import Any, Protocol
 
@@ -9,7 +9,7 @@ from grasp_tfp.policies.convergence import converged
 from grasp_tfp.policies.policy import MAX_ACTIONS, Policy
 from grasp_tfp.robots.robot import Observation, Robot
 
-__all__ = ["ActorPolicy", "Sampler", "sample_actions"]
+__all__ = ["ActorPolicy", "ExploringPolicy", "Sampler", "sample_actions"]
 
 Floats = NDArray[np.float64]
 
@@ -55,3 +55,15 @@ class ActorPolicy(Policy):
         if converged(move):
             return "converged"
         return "max-actions" if step >= MAX_ACTIONS else None
+
+
+class ExploringPolicy(ActorPolicy):
+    """Samples each move from the actor's density, as far as it is feasible: for collecting data."""
+
+    name = "exploring"
+
+    def choose(self, robot: Robot, rng: np.random.Generator) -> Floats | None:
+        """A feasible sample, each with the same chance."""
+        actions, _ = sample_actions(self._sampler, robot.observe(), rng)
+        feasible = actions[robot.feasible(actions)]
+        return feasible[rng.integers(len(feasible))] if len(feasible) else None

@@ -1,47 +1,42 @@
-"""Collection in parallel: every shard of trials is one log, written by one process.
+"""Collection of trials into a folder of logs, on this machine or on any Beam runner.
 
-A shard holds a fixed range of trial indices and a trial is a pure function of task, seed and index, so
-the same seed gives the same files on one worker or many.
+Every shard of trials is one log, written by one process. A trial is a function of its recipe and index,
+so the same seed gives the same files on one worker or many, in one go or in pieces.
 """
 
-import concurrent.futures
+import contextlib
 import dataclasses
-import multiprocessing
+import fcntl
+import json
 import os
 import pathlib
-import signal
+import re
+import shutil
 import time
-from collections.abc import Callable
-from multiprocessing.sharedctypes import Synchronized
-from multiprocessing.synchronize import Event
+from collections.abc import Callable, Iterator, Sequence
 
-from grasp_pipelines.trial_log import TrialWriter
+from grasp_pipelines.beam_map import cores
+from grasp_pipelines.collect_beam import collect_with_beam
+from grasp_pipelines.collect_shard import UNFINISHED, Recipe, Shard, check_trial
+from grasp_pipelines.collect_workers import Tally, collect_in_processes
+from grasp_pipelines.trial_log import MalformedLog, read_trials
 from grasp_tfp.errors import GraspError, UsageError
-from grasp_tfp.policies.policy import run_trial
+from grasp_tfp.policies.actor import ActorPolicy, ExploringPolicy
 from grasp_tfp.policies.random import RandomPolicy
-from grasp_tfp.robots.sim import SimRobot
 from grasp_tfp.sim.tasks import find_task
 
-__all__ = ["SHARD_TRIALS", "CollectionReport", "Shard", "collect", "collect_shard"]
+__all__ = ["SHARD_TRIALS", "CollectionReport", "Progress", "collect"]
 
 SHARD_TRIALS = 1000
 """Trials in one log."""
 
+PATIENCE = 1.0
+"""How long to wait for another collection into the same folder to end [s]."""
 
-@dataclasses.dataclass(frozen=True)
-class Shard:
-    """A range of trials that go into one log."""
+LOG_NAME = re.compile(r"(?P<task>.+)-(?P<seed>\d+)-(?P<start>\d{9})\.mcap")
 
-    out: pathlib.Path
-    task: str
-    seed: int
-    start: int
-    stop: int
-
-    @property
-    def path(self) -> pathlib.Path:
-        """The log's file."""
-        return self.out / f"{self.task}-{self.seed}-{self.start:09d}.mcap"
+Progress = Callable[[Tally, int], None]
+"""Told how far the collection is, and how many trials are asked for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,18 +44,24 @@ class CollectionReport:
     """What a collection did."""
 
     trials: int
+    """Trials of this task and seed in the folder."""
+
+    new: int
+    """How many of them this collection ran."""
+
     successes: int
+    """Successes among `trials`."""
+
     seconds: float
     cpu_seconds: float
     files: int
+    """Logs in the folder."""
+
     bytes: int
+    """Size of the logs."""
+
     interrupted: bool
     """Whether it was stopped before all trials were run."""
-
-
-_done: "Synchronized[int]"
-_successes: "Synchronized[int]"
-_stop: Event
 
 
 def collect(
@@ -69,104 +70,138 @@ def collect(
     task: str = "blocks",
     trials: int,
     seed: int = 0,
+    bundle: pathlib.Path | None = None,
+    best: bool = False,
+    images: int | None = None,
     workers: int | None = None,
-    progress: Callable[[int, int, int], None] | None = None,
+    beam_args: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> CollectionReport:
-    """Runs random grasp trials in the simulator and logs them.
+    """Runs grasp trials in the simulator and logs them; the same call again continues where it was stopped.
+
+    The folder may hold logs of other tasks and seeds; they stay as they are.
 
     Args:
-        out: Folder for the logs, missing or empty.
+        out: Folder for the logs.
         task: What lies in the tray.
-        trials: How many trials, from index 0.
+        trials: How many trials of this task and seed the folder shall hold, from index 0.
         seed: Start of every random choice.
+        bundle: Policy bundle whose density the actions are drawn from; None for random actions.
+        best: Whether to take the most probable action of the bundle instead.
+        images: Height and width of the images to log [pixels]; None to log states only.
         workers: Processes; one per core by default.
-        progress: Called with trials done, trials in all, and successes so far.
+        beam_args: Options for Beam, such as `--runner=...`, which then runs the shards instead of processes.
+        progress: Called now and then, and at the end.
 
     Raises:
-        UsageError: The task is unknown or the folder is in use.
+        UsageError: The task is unknown, or the folder holds something else.
+        GraspError: A log cannot be written, or a worker failed.
     """
     find_task(task)
-    _claim(out)
     started = time.perf_counter()
-    shards = [
-        Shard(out, task, seed, start, min(start + SHARD_TRIALS, trials)) for start in range(0, trials, SHARD_TRIALS)
-    ]
-    context = multiprocessing.get_context("spawn")
-    shared = context.Value("q", 0), context.Value("q", 0), context.Event()
-    done, successes, stop = shared
-    processes = min(workers or _cores(), len(shards))
-    with concurrent.futures.ProcessPoolExecutor(processes, context, _initialise, shared) as pool:
-        futures = [pool.submit(collect_shard, shard) for shard in shards]
-        try:
-            waiting = set(futures)
-            while waiting:
-                waiting = concurrent.futures.wait(waiting, timeout=0.25).not_done
-                if progress:
-                    progress(done.value, trials, successes.value)
-        except KeyboardInterrupt:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-        cpu_seconds = sum(_result(future) for future in futures if not future.cancelled())
-    files = sorted(out.glob("*.mcap"))
+    out = out.absolute()
+    shards = _plan(out, _recipe(task, seed, bundle, best, images), trials)
+    tell: Callable[[Tally], None] = lambda tally: progress(tally, trials) if progress else None  # noqa: E731
+    with _claimed(out):
+        _check_logs(shards, trials)
+        if beam_args:
+            tally, interrupted = collect_with_beam(out / UNFINISHED, shards, workers, beam_args, tell)
+        else:
+            tally, interrupted = collect_in_processes(shards, min(workers or cores(), len(shards)), tell)
+        tell(tally)
+    sizes = [path.stat().st_size for path in out.glob("*.mcap")]
     return CollectionReport(
-        trials=done.value,
-        successes=successes.value,
+        trials=tally.new + tally.kept,
+        new=tally.new,
+        successes=tally.successes,
         seconds=time.perf_counter() - started,
-        cpu_seconds=cpu_seconds,
-        files=len(files),
-        bytes=sum(path.stat().st_size for path in files),
-        interrupted=stop.is_set(),
+        cpu_seconds=tally.cpu_seconds,
+        files=len(sizes),
+        bytes=sum(sizes),
+        interrupted=interrupted,
     )
 
 
-def collect_shard(shard: Shard) -> float:
-    """Runs and logs the trials of one shard; returns the CPU time it took [s]."""
-    started = time.process_time()
-    robot, policy = SimRobot(task=shard.task, seed=shard.seed), RandomPolicy()
-    with TrialWriter(shard.path) as writer:
-        for index in range(shard.start, shard.stop):
-            if _stop.is_set():
-                break
-            trial = run_trial(robot, policy, shard.seed, index)
-            writer.write(trial)
-            with _done.get_lock():
-                _done.value += 1
-                _successes.value += trial.success
-    robot.close()
-    return time.process_time() - started
-
-
-def _initialise(done: "Synchronized[int]", successes: "Synchronized[int]", stop: Event) -> None:
-    """Makes the shared counters known to a worker, which leaves Ctrl-C to its parent."""
-    global _done, _successes, _stop
-    _done, _successes, _stop = done, successes, stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _result(future: "concurrent.futures.Future[float]") -> float:
+def _recipe(task: str, seed: int, bundle: pathlib.Path | None, best: bool, images: int | None) -> Recipe:
+    if bundle is None:
+        return Recipe(task, seed, RandomPolicy.name, images=images)
     try:
-        return future.result()
-    except OSError as error:
-        raise GraspError(
-            f"Cannot write the log {error.filename!r}: {error.strerror}. The trials before it are kept."
-        ) from error
-    except concurrent.futures.process.BrokenProcessPool as error:
-        raise GraspError("A collecting process was killed. The trials that it had logged are kept.") from error
+        digest = str(json.loads((bundle / "manifest.json").read_bytes())["digest"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"No policy bundle in {str(bundle)!r}. Expected one of `graspctl train`.") from error
+    name = ActorPolicy.name if best else ExploringPolicy.name
+    return Recipe(task, seed, name, digest, bundle.absolute(), images)
 
 
-def _claim(out: pathlib.Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        found = "a folder with files in it" if out.is_dir() else "a file"
-        raise UsageError(
-            f"Cannot collect into {str(out)!r}: expected a new or empty folder, found {found}. Use --out NEW."
-        )
+def _plan(out: pathlib.Path, recipe: Recipe, trials: int) -> list[Shard]:
+    starts = range(0, trials, SHARD_TRIALS)
+    return [Shard(out, recipe, start, min(start + SHARD_TRIALS, trials)) for start in starts]
+
+
+@contextlib.contextmanager
+def _claimed(out: pathlib.Path) -> Iterator[None]:
+    """Makes the folder, refuses foreign files in it, and keeps other collections out until the end."""
+    unfinished = out / UNFINISHED
     try:
         out.mkdir(parents=True, exist_ok=True)
+        folder = os.open(out, os.O_RDONLY)
     except OSError as error:
         raise GraspError(
             f"Cannot create the folder {str(out)!r}: {error.strerror}. Use --out with another path."
         ) from error
+    try:
+        _lock(out, folder)
+        foreign = sorted(
+            path.name for path in out.iterdir() if path != unfinished and not LOG_NAME.fullmatch(path.name)
+        )
+        if foreign:
+            raise UsageError(
+                f"Cannot collect into {str(out)!r}: expected a new folder or one with logs only, found {foreign[0]!r}. "
+                "Use --out NEW."
+            )
+        shutil.rmtree(unfinished, ignore_errors=True)
+        try:
+            yield
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    finally:
+        os.close(folder)
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
+def _lock(out: pathlib.Path, folder: int) -> None:
+    """Waits a moment for the lock, as the processes of a killed collection take one to end."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise UsageError(
+                    f"Another collection is writing into {str(out)!r}. Wait for it to end, or use --out NEW."
+                ) from None
+            time.sleep(0.02)
+        except OSError:
+            return  # a network file system without locks
+
+
+def _check_logs(shards: Sequence[Shard], trials: int) -> None:
+    """Refuses logs of the same task and seed that are not the beginning of what was asked for."""
+    last, planned = shards[-1], {shard.path: shard for shard in shards}
+    for path in sorted(last.out.glob(f"{last.recipe.task}-{last.recipe.seed}-*.mcap")):
+        found = LOG_NAME.fullmatch(path.name)
+        if not found or (found["task"], int(found["seed"])) != (last.recipe.task, last.recipe.seed):
+            continue
+        try:
+            indices = range(int(found["start"]), trials)
+            reader = read_trials(path)
+            for index, trial in zip(indices, reader, strict=False):
+                check_trial(trial, last.recipe, index, path)
+                if path != last.path:
+                    break
+            surplus = path not in planned or (path == last.path and next(reader, None) is not None)
+        except MalformedLog as error:
+            raise GraspError(f"{error} Then run the same command again.") from error
+        if surplus:
+            raise UsageError(
+                f"{str(last.out)!r} holds more trials than {trials}: see {path.name}. Raise --trials or use --out NEW."
+            )

@@ -6,21 +6,17 @@ runs on any Beam runner. The same logs give the same bytes for any runner and nu
 
 import contextlib
 import dataclasses
-import logging
 import os
 import pathlib
-import shlex
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
+from grasp_pipelines.beam_map import run_map
 from grasp_pipelines.metadata import write_metadata
 from grasp_pipelines.shards import (
     Settings,
-    Shard,
     ShardResult,
     added,
     convert_shard,
@@ -95,69 +91,20 @@ def convert(
     with _built_aside(out.absolute()) as folder:
         settings = Settings(folder, image_size, seed, failures)
         with _watched(folder, len(shards), progress):
-            _run_pipeline(shards, settings, workers, beam_args)
+            run_map(
+                "Convert",
+                convert_shard,
+                shards,
+                settings,
+                workers=workers,
+                beam_args=beam_args,
+                printed=folder / "workers.part",
+                failed="The conversion stopped and left nothing behind",
+            )
         results = take_results(folder)
         _refuse_empty(logs, results)
         write_metadata(settings, results)
     return _report(out, results, time.perf_counter() - started)
-
-
-def _run_pipeline(shards: list[Shard], settings: Settings, workers: int | None, beam_args: Sequence[str]) -> None:
-    local = not any(argument.startswith("--runner") for argument in beam_args)
-    with _hushed(logging.ERROR if local else logging.WARNING):
-        import apache_beam as beam
-        from apache_beam.options.pipeline_options import PipelineOptions
-
-        processes = min(workers or _cores(), len(shards))
-        options = PipelineOptions([f"--direct_num_workers={processes}", *beam_args])
-        runner = _local_runner(settings.folder, processes) if local else None
-        try:
-            described = beam.Pipeline(runner=runner, options=options)
-        except (ValueError, ImportError, AttributeError) as error:
-            raise UsageError(f"Beam cannot run with {' '.join(beam_args)}: {error}") from error
-        try:
-            with described as pipeline:
-                _ = (
-                    pipeline
-                    | "Plan" >> beam.Create(shards)  # type: ignore[no-untyped-call]
-                    | "Spread" >> beam.Reshuffle()  # type: ignore[no-untyped-call]
-                    | "Convert" >> beam.Map(convert_shard, settings)  # type: ignore[no-untyped-call]
-                )
-        except (OSError, RuntimeError) as error:
-            reason = (str(error).strip() or repr(error)).splitlines()[-1]
-            raise GraspError(f"The conversion stopped and left nothing behind: {reason}") from error
-
-
-def _local_runner(folder: pathlib.Path, processes: int) -> Any:
-    """Beam's own runner, named because the default one would try to download another.
-
-    Args:
-        folder: Takes what the worker processes print.
-        processes: How many; a single one is this process itself.
-    """
-    from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
-    from apache_beam.transforms.environments import SubprocessSDKEnvironment
-
-    if processes == 1:
-        return FnApiRunner()
-    python, printed = shlex.quote(sys.executable), shlex.quote(str(folder / "workers.part"))
-    command = f"{python} -m apache_beam.runners.worker.sdk_worker_main 2>> {printed}"
-    return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
-
-
-@contextlib.contextmanager
-def _hushed(level: int) -> Iterator[None]:
-    """Keeps log messages up to `level` off the terminal: Beam warns at each import and logs what it raises."""
-    before = logging.root.manager.disable
-    logging.disable(level)
-    try:
-        yield
-    finally:
-        logging.disable(before)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def _refuse_used(out: pathlib.Path) -> None:

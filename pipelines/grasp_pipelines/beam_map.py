@@ -1,0 +1,99 @@
+"""A function for each of many elements on any Beam runner: the one shape of pipeline that all of them run."""
+
+import contextlib
+import logging
+import os
+import pathlib
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from grasp_tfp.errors import GraspError, UsageError
+
+__all__ = ["cores", "run_map"]
+
+
+def run_map(
+    name: str,
+    function: Callable[..., None],
+    elements: Sequence[Any],
+    argument: Any,
+    *,
+    workers: int | None,
+    beam_args: Sequence[str],
+    printed: pathlib.Path,
+    failed: str,
+) -> None:
+    """Calls `function(element, argument)` for every element.
+
+    Args:
+        name: Of the pipeline's step.
+        function: Of a module, so that it can be sent to other processes.
+        elements: What to spread over the workers.
+        argument: What every call has to know.
+        workers: Processes of this machine where no other runner is asked for; one per core by default.
+        beam_args: Options for Beam, such as `--runner=...`.
+        printed: File for what processes on this machine print.
+        failed: What a failure means; the reason follows it.
+
+    Raises:
+        UsageError: Beam cannot run with these options.
+        GraspError: Beam stopped.
+    """
+    local = not any(word.startswith("--runner") for word in beam_args)
+    with _hushed(logging.ERROR if local else logging.WARNING):
+        import apache_beam as beam
+        from apache_beam.options.pipeline_options import PipelineOptions
+
+        processes = min(workers or cores(), len(elements))
+        options = PipelineOptions([f"--direct_num_workers={processes}", *beam_args])
+        runner = _local_runner(printed, processes) if local else None
+        try:
+            described = beam.Pipeline(runner=runner, options=options)
+        except (ValueError, ImportError, AttributeError) as error:
+            raise UsageError(f"Beam cannot run with {' '.join(beam_args)}: {error}") from error
+        try:
+            with described as pipeline:
+                _ = (
+                    pipeline
+                    | "Plan" >> beam.Create(elements)  # type: ignore[no-untyped-call]
+                    | "Spread" >> beam.Reshuffle()  # type: ignore[no-untyped-call]
+                    | name >> beam.Map(function, argument)  # type: ignore[no-untyped-call]
+                )
+        except (OSError, RuntimeError) as error:
+            reason = (str(error).strip() or repr(error)).splitlines()[-1]
+            raise GraspError(f"{failed}: {reason}") from error
+
+
+def cores() -> int:
+    """How many processes can run at once on this machine."""
+    return len(os.sched_getaffinity(0))
+
+
+def _local_runner(printed: pathlib.Path, processes: int) -> Any:
+    """Beam's own runner, named because the default one would try to download another.
+
+    Args:
+        printed: Takes what the worker processes print.
+        processes: How many; a single one is this process itself.
+    """
+    from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
+    from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+    if processes == 1:
+        return FnApiRunner()
+    python, output = shlex.quote(sys.executable), shlex.quote(str(printed))
+    command = f"{python} -m apache_beam.runners.worker.sdk_worker_main 2>> {output}"
+    return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
+
+
+@contextlib.contextmanager
+def _hushed(level: int) -> Iterator[None]:
+    """Keeps log messages up to `level` off the terminal: Beam warns at each import and logs what it raises."""
+    before = logging.root.manager.disable
+    logging.disable(level)
+    try:
+        yield
+    finally:
+        logging.disable(before)
