@@ -1,7 +1,5 @@
 """The actor's samples over the camera image, coloured by density (Figures 1b and 9)."""
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from grasp_tfp.actions import apply_action
+from grasp_tfp.experiments.picture import save_picture
 from grasp_tfp.policies.actor import Sampler, sample_actions
 from grasp_tfp.robots.sim import SimRobot
 from grasp_tfp.sim.geometry import CAMERA, JAW
@@ -51,7 +50,7 @@ def draw_samples(
         axes.add_collection(drawn)
         axes.set(xticks=[], yticks=[], title=f"trial {index}", xlim=(0, PIXELS), ylim=(PIXELS, 0))
     figure.colorbar(drawn, ax=figure.axes, label="log-density of the sample", shrink=0.8)
-    _save(figure, path)
+    save_picture(figure, path, 110)
 
 
 def _sampled(
@@ -71,10 +70,3 @@ def _fingertips(poses: Floats) -> Floats:
     points = poses[:, None, :3] + np.stack([-across, across], axis=1)
     projected = np.concatenate([points, np.ones((len(poses), 2, 1))], axis=-1) @ camera_matrix(CAMERA, PIXELS).T
     return np.asarray(projected[..., :2] / projected[..., 2:])
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".png", delete=False) as file:
-        figure.savefig(file, format="png", dpi=110)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)

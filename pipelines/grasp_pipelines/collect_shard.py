@@ -13,11 +13,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import simplejpeg
-from mcap.stream_reader import MAGIC_SIZE
-from mcap.writer import MCAP0_MAGIC
 
 from grasp_pipelines.steps import TrialImages
-from grasp_pipelines.trial_log import MalformedLog, TrialWriter, read_trials
+from grasp_pipelines.trial_log import MalformedLog, TrialWriter, is_finished, read_trials
 from grasp_tfp.errors import BundleRejected, GraspError, UsageError
 from grasp_tfp.policies.actor import ActorPolicy, ExploringPolicy
 from grasp_tfp.policies.policy import Policy, run_trial
@@ -89,7 +87,7 @@ def collect_shard(
     """
     try:
         kept = _survey(shard, count)
-        if kept < shard.stop - shard.start or not _finished(shard.path):
+        if kept < shard.stop - shard.start or not is_finished(shard.path):
             _write(shard, kept, count, stopped, visible)
     except OSError as error:
         raise GraspError(
@@ -146,14 +144,6 @@ def _recorded(path: pathlib.Path) -> Iterator[Trial]:
         raise GraspError(
             f"Cannot continue the log {str(path)!r}: {error.reason}. Move it away and run the same command again."
         ) from error
-
-
-def _finished(path: pathlib.Path) -> bool:
-    """Whether the log was closed by its writer."""
-    with open(path, "rb") as stream:
-        size = stream.seek(0, 2)
-        stream.seek(max(0, size - MAGIC_SIZE))
-        return size > MAGIC_SIZE and stream.read() == MCAP0_MAGIC
 
 
 def _write(shard: Shard, kept: int, count: Counter, stopped: Callable[[], bool], visible: bool) -> None:

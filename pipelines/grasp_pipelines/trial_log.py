@@ -26,7 +26,7 @@ from grasp_tfp.errors import GraspError, UsageError
 from grasp_tfp.sim.geometry import CAMERA
 from grasp_tfp.trial import Scene, Trial
 
-__all__ = ["MalformedLog", "TrialWriter", "log_files", "read_trials"]
+__all__ = ["MalformedLog", "TrialWriter", "is_finished", "log_files", "read_trials"]
 
 SECOND = 1_000_000_000
 TRIAL_PERIOD = 20 * SECOND
@@ -103,6 +103,14 @@ def read_trials(path: pathlib.Path) -> Iterator[Trial]:
             if topic == END:
                 yield _assemble(path, parts)
                 parts = {}
+
+
+def is_finished(path: pathlib.Path) -> bool:
+    """Whether the log was closed by its writer."""
+    with open(path, "rb") as stream:
+        size = stream.seek(0, 2)
+        stream.seek(max(0, size - MAGIC_SIZE))
+        return size > MAGIC_SIZE and stream.read() == MCAP0_MAGIC
 
 
 def log_files(folder: pathlib.Path) -> list[pathlib.Path]:

@@ -118,7 +118,7 @@ def test_ctrl_c_ends_at_once_with_what_was_logged(empty_folder: Path, moment: fl
     assert process.returncode == 130
     assert err.splitlines()[-1] == "Interrupted." and "Traceback" not in err
     assert "Wrote     logs/ (" in out
-    assert [path.suffix for path in (empty_folder / "logs").iterdir()] in ([".mcap"] * 2, [])
+    assert {path.suffix for path in (empty_folder / "logs").iterdir()} <= {".mcap"}
     assert took < 2, "one second on an idle machine"
 
 
