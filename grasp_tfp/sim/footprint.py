@@ -1,14 +1,14 @@
-"""Which grasps can touch an object at all: the two-dimensional test that spares half the physics.
+"""What a grasp meets as seen from above: the two-dimensional tests that spare most of the physics.
 
 The fingers close inside the rectangle that they span when open, so a grasp whose rectangle meets no
-object's footprint touches nothing and fails. The test is exact for objects that stand upright on a
-face, and it is safe for any object when its footprint encloses the object seen from above.
+object's footprint touches nothing. The test is exact for objects that stand upright on a face, and it
+is safe for any object when its footprint encloses the object seen from above.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["box_footprint", "jaw_footprint", "overlap", "rectangle"]
+__all__ = ["box_footprint", "finger_footprints", "gap", "jaw_footprint", "rectangle"]
 
 Floats = NDArray[np.float64]
 
@@ -34,12 +34,25 @@ def jaw_footprint(pose: Floats, opening: float, finger: tuple[float, float, floa
     return rectangle(pose[:2], half, pose[3])
 
 
-def overlap(first: Floats, second: Floats) -> bool:
-    """Whether two convex polygons (n, 2), (m, 2) meet, by the separating-axis theorem."""
+def finger_footprints(pose: Floats, opening: float, finger: tuple[float, float, float]) -> list[Floats]:
+    """Corners (4, 2) of each open finger at gripper `pose` (4,)."""
+    half = (finger[0] / 2, finger[1] / 2)
+    across = (opening + finger[0]) / 2 * np.array([np.cos(pose[3]), np.sin(pose[3])])
+    return [rectangle(pose[:2] + side * across, half, pose[3]) for side in (-1, 1)]
+
+
+def gap(first: Floats, second: Floats) -> float:
+    """How far two convex polygons (n, 2), (m, 2) lie apart, by the separating-axis theorem [m].
+
+    The largest distance along a side's normal, which is no more than the true one; negative when the
+    polygons meet: then it is how far one must move for them to part.
+    """
+    widest = -np.inf
     for polygon in (first, second):
-        edges = np.roll(polygon, -1, axis=0) - polygon
-        normals = np.stack([-edges[:, 1], edges[:, 0]], axis=1)
-        a, b = first @ normals.T, second @ normals.T
-        if np.any((a.max(axis=0) < b.min(axis=0)) | (b.max(axis=0) < a.min(axis=0))):
-            return False
-    return True
+        ahead = polygon.take(range(-len(polygon) + 1, 1), axis=0)
+        sides = ahead - polygon
+        normals = np.array([-sides[:, 1], sides[:, 0]]) / np.hypot(sides[:, 0], sides[:, 1])
+        a, b = first @ normals, second @ normals
+        apart = np.maximum(a.min(axis=0) - b.max(axis=0), b.min(axis=0) - a.max(axis=0))
+        widest = max(widest, apart.max())
+    return float(widest)

@@ -38,7 +38,7 @@ class Tray:
 class Jaw:
     """A parallel jaw of two box fingers; its origin lies between the fingertips, x across the opening."""
 
-    opening: float = 0.076
+    opening: float = 0.08
     """Distance between the open fingers' inner faces."""
 
     finger: Vector = (0.012, 0.024, 0.085)

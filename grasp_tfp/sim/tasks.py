@@ -1,6 +1,7 @@
 """What lies in the tray, and where a grasp of it should go."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from grasp_tfp.actions import wrap_yaw
 from grasp_tfp.errors import unknown_name
-from grasp_tfp.sim.footprint import overlap, rectangle
+from grasp_tfp.sim.footprint import gap, rectangle
 from grasp_tfp.sim.geometry import BLOCK, JAW, TRAY, WORKSPACE
 from grasp_tfp.trial import Scene
 
@@ -21,6 +22,9 @@ SPAWN = 0.08
 
 GAP = 0.03
 """Smallest distance between two blocks, and from a block to a wall [m]."""
+
+
+GROWN_HALF = (BLOCK.half_extents[0] + GAP / 2, BLOCK.half_extents[1] + GAP / 2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +67,10 @@ def _two_blocks(rng: np.random.Generator) -> Scene:
     """Two identical blocks lying flat, apart from each other and from the walls (Section VI-B)."""
     while True:
         offsets, yaws = rng.uniform(-SPAWN, SPAWN, (2, 2)), rng.uniform(-np.pi, np.pi, 2)
-        grown = [_grown_block(offset, yaw) for offset, yaw in zip(offsets, yaws, strict=True)]
-        if np.abs(grown).max() < TRAY.inner_half and not overlap(*grown):
+        if math.dist(offsets[0], offsets[1]) < 2 * min(GROWN_HALF):
+            continue
+        inside = all(_inside(x, y, yaw) for (x, y), yaw in zip(offsets.tolist(), yaws.tolist(), strict=True))
+        if inside and gap(*map(_grown_block, offsets, yaws)) > 0:
             break
     poses = [
         [*(offset + TRAY.centre), BLOCK.half_extents[2], 0, 0, np.sin(yaw / 2), np.cos(yaw / 2)]
@@ -73,9 +79,15 @@ def _two_blocks(rng: np.random.Generator) -> Scene:
     return Scene(("block", "block"), np.array(poses))
 
 
+def _inside(x: float, y: float, yaw: float) -> bool:
+    """Whether a grown block stays within the tray's walls."""
+    cos, sin = abs(math.cos(yaw)), abs(math.sin(yaw))
+    length, width = GROWN_HALF
+    return max(abs(x) + length * cos + width * sin, abs(y) + length * sin + width * cos) < TRAY.inner_half
+
+
 def _grown_block(offset: Floats, yaw: float) -> Floats:
-    length, width, _ = BLOCK.half_extents
-    return rectangle(offset, (length + GAP / 2, width + GAP / 2), yaw)
+    return rectangle(offset, GROWN_HALF, yaw)
 
 
 TASKS = {"blocks": Task("blocks", _two_blocks)}
