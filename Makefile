@@ -1,4 +1,4 @@
-.PHONY: demo test lint bench soak clean
+.PHONY: demo test lint bench bench-collect fidelity soak clean
 SHELL := /bin/bash
 PYTHON := python3.11
 BIN := .venv/bin
@@ -22,9 +22,16 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
 
-bench: $(READY)
-	$(BIN)/python benchmarks/collect.py
+bench: bench-collect
 	$(BIN)/python benchmarks/task.py
+
+# Collection against PyBullet's own grasping environment and its renderer.
+bench-collect: $(READY)
+	$(BIN)/python benchmarks/collect.py
+
+# The labels against a finer simulation, against none of the early exits, and against the whole arm.
+fidelity: $(READY)
+	$(BIN)/python benchmarks/fidelity.py
 
 # Kills collections at random moments, a hundred times, and looks for what was lost.
 soak: $(READY)
