@@ -9,6 +9,7 @@ ROOTS = {"grasp_tfp": ".", "grasp_datasets": "datasets", "grasp_pipelines": "pip
 RUNTIME = [
     "apache-beam>=2.77,<3",
     "google-crc32c>=1.5,<2",
+    "grpcio>=1.70,<2",  # Beam's, to ask a job server for its options
     "importlib_resources>=6",  # TFDS imports it on Python 3.11 and does not declare it
     "keras>=3.15,<4",
     "matplotlib>=3.10,<4",

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from grasp_pipelines.beam_options import beam_options, chooses_runner
 from grasp_tfp.errors import GraspError, UsageError
 
 __all__ = ["cores", "run_map"]
@@ -41,13 +42,12 @@ def run_map(
         UsageError: Beam cannot run with these options.
         GraspError: Beam stopped.
     """
-    local = not any(word.startswith("--runner") for word in beam_args)
+    local = not chooses_runner(beam_args)
     with _hushed(logging.ERROR if local else logging.WARNING):
         import apache_beam as beam
-        from apache_beam.options.pipeline_options import PipelineOptions
 
         processes = min(workers or cores(), len(elements))
-        options = PipelineOptions([f"--direct_num_workers={processes}", *beam_args])
+        options = beam_options([f"--direct_num_workers={processes}", *beam_args])
         runner = _local_runner(printed, processes) if local else None
         try:
             described = beam.Pipeline(runner=runner, options=options)
@@ -61,7 +61,7 @@ def run_map(
                     | "Spread" >> beam.Reshuffle()  # type: ignore[no-untyped-call]
                     | name >> beam.Map(function, argument)  # type: ignore[no-untyped-call]
                 )
-        except (OSError, RuntimeError) as error:
+        except Exception as error:  # each runner has exceptions of its own, and some raise those of the function
             reason = (str(error).strip() or repr(error)).splitlines()[-1]
             raise GraspError(f"{failed}: {reason}") from error
 

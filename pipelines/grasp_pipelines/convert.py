@@ -1,33 +1,44 @@
 """Logs in, a TFDS dataset of per-step examples out: one linear Beam pipeline with one element per output shard.
 
-No image crosses Beam, so memory is one shard per worker whatever the size of the logs, and the pipeline
-runs on any Beam runner. The same logs give the same bytes for any runner and number of workers.
+No image crosses Beam, so memory is one trial and an index per worker whatever the size of the logs, and the
+pipeline runs on any Beam runner. The same logs give the same bytes for any runner and number of workers.
 """
 
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
-import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from grasp_datasets import schema
+from grasp_pipelines import storage
 from grasp_pipelines.beam_map import run_map
+from grasp_pipelines.beam_options import beam_options
+from grasp_pipelines.log_schema import software_versions
 from grasp_pipelines.metadata import write_metadata
-from grasp_pipelines.shards import (
-    Settings,
+from grasp_pipelines.output_folder import claimed, discard, give_name, refuse_used
+from grasp_pipelines.shard_results import (
+    Problem,
     ShardResult,
     added,
-    convert_shard,
     count_results,
-    plan_shards,
-    take_results,
+    problems,
+    read_results,
+    result_file,
 )
-from grasp_pipelines.trial_log import log_files
-from grasp_tfp.errors import GraspError, UsageError
+from grasp_pipelines.shards import SPLIT_BY, Settings, Shard, convert_shard, plan_shards
+from grasp_pipelines.storage import StoredFile
+from grasp_pipelines.trial_log import find_logs
+from grasp_tfp.errors import GraspError
 
 __all__ = ["ConversionReport", "convert"]
+
+POLL, REMOTE_POLL = 0.25, 10.0
+"""Time between two looks at what is finished, in a local folder and in a remote one [s]."""
 
 Progress = Callable[[int, int], None]
 
@@ -54,95 +65,140 @@ class ConversionReport:
     skipped: dict[str, int]
     """Trials that no example could be made of, by reason."""
 
-    damaged: tuple[str, ...]
-    """Name and reason of each log that could not be read to its end; the trials before that are in."""
+    problems: tuple[Problem, ...]
+    """Everything of the logs that is not in the dataset, in their order."""
+
+    @property
+    def damaged(self) -> int:
+        """How many logs are damaged."""
+        return len({problem.log for problem in self.problems if problem.damage})
 
 
 def convert(
-    logs: pathlib.Path,
-    out: pathlib.Path,
+    logs: str | os.PathLike[str],
+    out: str | os.PathLike[str],
     *,
     image_size: int = 64,
     seed: int = 0,
     failures: float = 1.0,
+    views: int = 0,
+    split_by: str = SPLIT_BY[0],
+    overwrite: bool = False,
     workers: int | None = None,
     beam_args: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> ConversionReport:
     """Converts a folder of logs; afterwards `out` is complete, or as it was.
 
+    Shards are built beside it, in `OUT.partial`. If the conversion is interrupted, the same call again goes on
+    with the finished ones.
+
     Args:
-        logs: Folder with `.mcap` logs.
-        out: Folder for the dataset, missing or empty.
+        logs: Folder with `.mcap` logs, local or on any of Beam's file systems, such as `gs://bucket/logs`.
+        out: Folder for the dataset, missing or empty; likewise.
         image_size: Height and width of the images rendered for trials without any [pixels].
-        seed: Of the order of the records inside each shard.
+        seed: Of the order of the records inside each shard, and of the views.
         failures: Share of the failed trials to keep; chosen by a hash of the trial's id.
+        views: More gripper poses to draw for each simulated success.
+        split_by: What is kept in one split as a whole: `trial` or `session`, see `shards.SPLIT_BY`.
+        overwrite: Whether to replace a dataset in `out`.
         workers: Processes; one per core by default.
         beam_args: Options for Beam, such as `--runner=...`.
         progress: Called with the shards done and the shards in all.
 
     Raises:
-        UsageError: There are no logs, or `out` is in use.
+        UsageError: There are no logs, `out` is in use, or Beam does not know an option.
         GraspError: No trial is usable, or Beam stopped.
     """
     started = time.perf_counter()
-    shards = plan_shards([path.absolute() for path in log_files(logs)])
-    _refuse_used(out)
-    with _built_aside(out.absolute()) as folder:
-        settings = Settings(folder, image_size, seed, failures)
-        with _watched(folder, len(shards), progress):
-            run_map(
-                "Convert",
-                convert_shard,
-                shards,
-                settings,
-                workers=workers,
-                beam_args=beam_args,
-                printed=folder / "workers.part",
-                failed="The conversion stopped and left nothing behind",
-            )
-        results = take_results(folder)
-        _refuse_empty(logs, results)
-        write_metadata(settings, results)
-    return _report(out, results, time.perf_counter() - started)
+    logs, out = storage.absolute(logs), storage.absolute(out)
+    if any(map(storage.is_remote, (logs, out))):
+        storage.use_options(beam_options(beam_args))
+    found = find_logs(logs)
+    shards = plan_shards(found, split_by)
+    settings = Settings(f"{out}.partial", image_size, seed, failures, views, split_by)
+    plan = _plan(settings, found)
+    refuse_used(out, settings.folder, plan, overwrite)
+    with claimed(settings.folder, plan):
+        with _watched(settings.folder, len(shards), progress):
+            results = _converted(shards, settings, workers, beam_args)
+        if not added(results, "examples"):
+            discard(settings.folder)
+            raise GraspError(_nothing_found(logs, results))
+        names = write_metadata(settings, results)
+        give_name(settings.folder, out, names)
+    sizes = [file.size for file in storage.list_files(out)]
+    return ConversionReport(
+        logs=len(found),
+        trials=sum(result.trials for result in results),
+        successes=sum(result.successes for result in results),
+        examples=added(results, "examples"),
+        files=sum(".tfrecord-" in name for name in names),
+        bytes=sum(sizes),
+        seconds=time.perf_counter() - started,
+        skipped=added(results, "skipped"),
+        problems=problems(results),
+    )
 
 
-def _refuse_used(out: pathlib.Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        found = "a folder with files in it" if out.is_dir() else "a file"
-        expected = f"Cannot convert into {str(out)!r}: expected a new or empty folder, found {found}."
-        raise UsageError(f"{expected} Remove it or name another.")
+def _plan(settings: Settings, logs: Sequence[StoredFile]) -> bytes:
+    """Describes a conversion: the same plan gives the same shards."""
+    made_with = {**vars(settings), "folder": None, "version": schema.VERSION, "software": software_versions()}
+    return json.dumps({"settings": made_with, "logs": logs}, indent=1).encode()
 
 
-def _refuse_empty(logs: pathlib.Path, results: list[ShardResult]) -> None:
-    if not added(results, "examples"):
-        reasons = [f"{reason} ({count} trials)" for reason, count in added(results, "skipped").items()]
-        reasons += [line for result in results for line in result.damaged]
-        raise GraspError(
-            f"No examples in {str(logs)!r}: expected complete trials in its {sum(len(r.logs) for r in results)} logs, "
-            f"found {'; '.join(reasons) or 'none'}. Run `graspctl collect --sim` into a new folder."
+def _converted(
+    shards: Sequence[Shard], settings: Settings, workers: int | None, beam_args: Sequence[str]
+) -> list[ShardResult]:
+    """Converts the shards that are not finished, and once more, without them, those that repeat a trial."""
+    results = read_results(settings.folder)
+    _run([shard for shard in shards if shard.index not in results], settings, workers, beam_args)
+    results = read_results(settings.folder)
+    repeated = _repeated(results)
+    again = [dataclasses.replace(shards[index], repeated=trials) for index, trials in repeated.items()]
+    storage.delete([result_file(settings.folder, shard.index) for shard in again])
+    _run(again, settings, workers, beam_args)
+    return list(read_results(settings.folder).values())
+
+
+def _repeated(results: dict[int, ShardResult]) -> dict[int, frozenset[str]]:
+    """The trials of each shard that a shard before it has already."""
+    seen = set[str]()
+    repeated = {}
+    for index, result in results.items():
+        if found := seen.intersection(result.ids):
+            repeated[index] = frozenset(found)
+        seen.update(result.ids)
+    return repeated
+
+
+def _run(shards: Sequence[Shard], settings: Settings, workers: int | None, beam_args: Sequence[str]) -> None:
+    if not shards:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        run_map(
+            "Convert",
+            convert_shard,
+            shards,
+            settings,
+            workers=workers,
+            beam_args=beam_args,
+            printed=pathlib.Path(folder) / "workers.txt",
+            failed="The conversion stopped; run the same command again to go on with the finished shards",
         )
 
 
-@contextlib.contextmanager
-def _built_aside(out: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields a new folder beside `out` that takes its name at the end, or vanishes if anything fails."""
-    folder = out.with_name(f"{out.name}.partial-{os.getpid()}")
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise UsageError(
-            f"Cannot create {str(folder)!r}: {error.strerror}. Name a folder that can be written."
-        ) from error
-    try:
-        yield folder
-        folder.replace(out)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def _nothing_found(logs: str, results: Sequence[ShardResult]) -> str:
+    reasons = [f"{reason} ({count} trials)" for reason, count in added(results, "skipped").items()]
+    reasons += [f"{problem.log}: {problem.reason}" for problem in problems(results) if problem.damage]
+    return (
+        f"No examples in {logs!r}: expected complete trials in its {sum(len(r.logs) for r in results)} logs, "
+        f"found {'; '.join(reasons) or 'none'}. Run `graspctl collect --sim` into a new folder."
+    )
 
 
 @contextlib.contextmanager
-def _watched(folder: pathlib.Path, total: int, progress: Progress | None) -> Iterator[None]:
+def _watched(folder: str, total: int, progress: Progress | None) -> Iterator[None]:
     """Tells `progress` how many shards are finished, which Beam itself hides."""
     if progress is None:
         yield
@@ -150,7 +206,7 @@ def _watched(folder: pathlib.Path, total: int, progress: Progress | None) -> Ite
     finished = threading.Event()
 
     def watch() -> None:
-        while not finished.wait(0.25):
+        while not finished.wait(REMOTE_POLL if storage.is_remote(folder) else POLL):
             progress(count_results(folder), total)
 
     thread = threading.Thread(target=watch, daemon=True)
@@ -161,18 +217,3 @@ def _watched(folder: pathlib.Path, total: int, progress: Progress | None) -> Ite
         finished.set()
         thread.join()
     progress(count_results(folder), total)
-
-
-def _report(out: pathlib.Path, results: list[ShardResult], seconds: float) -> ConversionReport:
-    sizes = {path.name: path.stat().st_size for path in out.iterdir()}
-    return ConversionReport(
-        logs=sum(len(result.logs) for result in results),
-        trials=sum(result.trials for result in results),
-        successes=sum(result.successes for result in results),
-        examples=added(results, "examples"),
-        files=sum(".tfrecord-" in name for name in sizes),
-        bytes=sum(sizes.values()),
-        seconds=seconds,
-        skipped=added(results, "skipped"),
-        damaged=tuple(line for result in results for line in result.damaged),
-    )

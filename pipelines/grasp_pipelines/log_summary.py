@@ -1,13 +1,13 @@
 """What a folder of logs holds, and any one trial of it."""
 
 import collections
-import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from grasp_pipelines.trial_log import MalformedLog, is_finished, log_files, read_trials
+from grasp_pipelines.log_chunks import Damage
+from grasp_pipelines.trial_log import log_files, read_trials
 from grasp_tfp.errors import UsageError
 from grasp_tfp.success import SuccessRate
 from grasp_tfp.trial import Trial
@@ -46,7 +46,7 @@ class LogSummary:
     """Trials with logged images; the others hold the states that images are rendered from."""
 
     damaged: dict[str, str]
-    """Why a file cannot be read to its end."""
+    """What cannot be read of a file."""
 
 
 class _Facts(NamedTuple):
@@ -73,14 +73,11 @@ def summarise(folder: pathlib.Path, progress: Callable[[int, int], None] | None 
     """
     files, counts, damaged = log_files(folder), collections.Counter[_Facts](), dict[str, str]()
     for done, path in enumerate(files, start=1):
-        before = counts.total()
-        try:
-            counts.update(map(_facts, read_trials(path)))
-            reason = "" if is_finished(path) else "cut off"
-        except MalformedLog as error:
-            reason = error.reason
-        if reason:
-            damaged[path.name] = f"{reason} (trials read before: {counts.total() - before})"
+        before, reasons = counts.total(), list[Damage]()
+        counts.update(map(_facts, read_trials(path, reasons.append)))
+        if reasons:
+            first, more = reasons[0], f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+            damaged[path.name] = f"byte {first.offset}: {first.reason}{more} (trials read: {counts.total() - before})"
         if progress:
             progress(done, len(files))
     success = SuccessRate(sum(number for facts, number in counts.items() if facts.success), counts.total())
@@ -100,14 +97,13 @@ def summarise(folder: pathlib.Path, progress: Callable[[int, int], None] | None 
 
 
 def readable_trials(folder: pathlib.Path) -> Iterator[Trial]:
-    """Yields the trials of a folder's logs, of a damaged one those before the damage.
+    """Yields the trials of a folder's logs, of a damaged one those that are sound.
 
     Raises:
         UsageError: The folder is missing or holds no log.
     """
     for path in log_files(folder):
-        with contextlib.suppress(MalformedLog):
-            yield from read_trials(path)
+        yield from read_trials(path, lambda damage: None)
 
 
 def find_trial(folder: pathlib.Path, name: str | None = None) -> Trial:

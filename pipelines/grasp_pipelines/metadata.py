@@ -2,11 +2,16 @@
 
 import json
 import math
+import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from grasp_datasets import schema
+from grasp_pipelines import storage
+from grasp_pipelines.dataset_card import CARD, dataset_card
 from grasp_pipelines.log_schema import software_versions
-from grasp_pipelines.shards import Settings, ShardResult, added, record_file
+from grasp_pipelines.shard_results import ShardResult, added, problems
+from grasp_pipelines.shards import VALIDATION, Settings, record_file
 from grasp_tfp.sim.geometry import describe_cell
 
 __all__ = ["write_metadata"]
@@ -17,57 +22,81 @@ DESCRIPTION = (
 )
 
 
-def write_metadata(settings: Settings, results: list[ShardResult]) -> None:
+def write_metadata(settings: Settings, results: Sequence[ShardResult]) -> list[str]:
     """Completes the dataset in `settings.folder`.
 
     Args:
         settings: What the shards were made with.
         results: What became of each shard.
+
+    Returns:
+        Names of the dataset's files, `graspctl.json` last.
     """
-    lengths = {split: _name_shards(settings, split, results) for split in schema.SPLITS}
-    _write_tfds_files(settings, {split: counts for split, counts in lengths.items() if counts}, results)
-    text = json.dumps(_provenance(settings, results), indent=2)
-    (settings.folder / schema.METADATA_FILE).write_text(text + "\n", encoding="utf-8")
+    files = {split: _record_files(split, results) for split in schema.SPLITS}
+    metadata = _provenance(settings, results, files)
+    with storage.scratch(settings.folder) as folder:
+        _write_tfds_files(folder, files)
+        (folder / CARD).write_text(dataset_card(metadata), encoding="utf-8")
+        (folder / schema.METADATA_FILE).write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
+        made = {path.name for path in folder.iterdir()}
+        written = [*sorted(made - {schema.METADATA_FILE}), schema.METADATA_FILE]
+        for name in written:
+            storage.publish(folder / name, f"{settings.folder}/{name}")
+    for split, named in files.items():
+        built = [record_file(split, index) for index, result in enumerate(results) if result.examples.get(split)]
+        names = [file["name"] for file in named]
+        storage.move(settings.folder, settings.folder, list(zip(built, names, strict=True)))
+        written = names + written
+    return written
 
 
-def _name_shards(settings: Settings, split: str, results: list[ShardResult]) -> list[int]:
-    """Gives the files of a split the names that TFDS expects, without the empty ones; returns their lengths."""
-    counts = [result.examples.get(split, 0) for result in results]
-    filled = [index for index, count in enumerate(counts) if count]
-    for index in set(range(len(counts))) - set(filled):
-        record_file(settings.folder, split, index).unlink()
-    for number, index in enumerate(filled):
-        name = f"{schema.DATASET}-{split}.tfrecord-{number:05d}-of-{len(filled):05d}"
-        record_file(settings.folder, split, index).rename(settings.folder / name)
-    return [counts[index] for index in filled]
+def _record_files(split: str, results: Sequence[ShardResult]) -> list[dict[str, Any]]:
+    """The names that TFDS expects for the files of a split, and what is in them; shards without records have none."""
+    filled = [result for result in results if result.examples.get(split)]
+    return [
+        {
+            "name": f"{schema.DATASET}-{split}.tfrecord-{number:05d}-of-{len(filled):05d}",
+            "examples": result.examples[split],
+            "successful_examples": result.successful_examples.get(split, 0),
+            "bytes": result.record_bytes[split],
+        }
+        for number, result in enumerate(filled)
+    ]
 
 
-def _write_tfds_files(settings: Settings, lengths: dict[str, list[int]], results: list[ShardResult]) -> None:
+def _write_tfds_files(folder: pathlib.Path, files: dict[str, list[dict[str, Any]]]) -> None:
+    """Writes TFDS's own metadata, for which it wants to see files of the right names."""
     import tensorflow_datasets as tfds
 
-    template = tfds.core.ShardedFileTemplate(
-        data_dir=settings.folder, dataset_name=schema.DATASET, filetype_suffix="tfrecord"
-    )
+    names = [folder / file["name"] for named in files.values() for file in named]
+    for name in names:
+        name.touch()
+    template = tfds.core.ShardedFileTemplate(data_dir=folder, dataset_name=schema.DATASET, filetype_suffix="tfrecord")
     splits = [
         tfds.core.SplitInfo(
             name=split,
-            shard_lengths=counts,
-            num_bytes=sum(result.record_bytes.get(split, 0) for result in results),
+            shard_lengths=[file["examples"] for file in named],
+            num_bytes=sum(file["bytes"] for file in named),
             filename_template=template.replace(split=split),
         )
-        for split, counts in lengths.items()
+        for split, named in files.items()
+        if named
     ]
     tfds.folder_dataset.write_metadata(
-        data_dir=settings.folder,
+        data_dir=folder,
         features=schema.features(),
         split_infos=splits,
         version=schema.VERSION,
         check_data=False,
         description=DESCRIPTION,
     )
+    for name in names:
+        name.unlink()
 
 
-def _provenance(settings: Settings, results: list[ShardResult]) -> dict[str, Any]:
+def _provenance(
+    settings: Settings, results: Sequence[ShardResult], files: dict[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
     trials, successes = (sum(getattr(result, name) for result in results) for name in ("trials", "successes"))
     return {
         "dataset": schema.DATASET,
@@ -75,15 +104,21 @@ def _provenance(settings: Settings, results: list[ShardResult]) -> dict[str, Any
         "image_size": settings.image_size,
         "seed": settings.seed,
         "failures_kept": settings.failures,
+        "failure_weight": 1 / settings.failures if settings.failures else None,
+        "views": {"per_success": settings.views, "examples": added(results, "views")},
+        "split": {"by": settings.split_by, "validation_share": VALIDATION},
         "trials": trials,
         "successes": successes,
         "base_rate": successes / trials,
         "examples": added(results, "examples"),
         "successful_examples": added(results, "successful_examples"),
+        "bytes": added(results, "record_bytes"),
+        "successful_bytes": added(results, "successful_record_bytes"),
+        "shards": [file for named in files.values() for file in named],
         "tasks": added(results, "tasks"),
         "policies": added(results, "policies"),
         "skipped": added(results, "skipped"),
-        "damaged": [line for result in results for line in result.damaged],
+        "problems": [problem._asdict() for problem in problems(results)],
         "action": _action_statistics(results),
         "cell": describe_cell(),
         "logs": [log for result in results for log in result.logs],
@@ -91,7 +126,7 @@ def _provenance(settings: Settings, results: list[ShardResult]) -> dict[str, Any
     }
 
 
-def _action_statistics(results: list[ShardResult]) -> dict[str, Any]:
+def _action_statistics(results: Sequence[ShardResult]) -> dict[str, Any]:
     """Mean and standard deviation of the successful training actions: (dx, dy, dz) [m], dyaw [rad]."""
     moments = [result.actions for result in results]
     counts, sums, squares = (

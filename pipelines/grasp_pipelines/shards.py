@@ -4,59 +4,60 @@ A shard is a pure function of its logs and the settings. Its records are first s
 order in which they are made, then copied in the order of a hash, so memory holds one trial and an index.
 """
 
-import collections
 import contextlib
 import dataclasses
+import functools
 import hashlib
-import json
-import os
 import pathlib
-import struct
 from collections.abc import Sequence
-from typing import IO, Any
 
-import google_crc32c
 import numpy as np
 
 from grasp_datasets.schema import SPLITS, STEP, TRIAL_ID, serialize
-from grasp_pipelines.steps import TrialImages, UnusableTrial, steps_of_trial
-from grasp_pipelines.trial_log import MalformedLog, read_trials
+from grasp_pipelines import storage
+from grasp_pipelines.log_chunks import Damage
+from grasp_pipelines.records import RecordSpool
+from grasp_pipelines.shard_results import ShardResult, result_file
+from grasp_pipelines.steps import TrialImages, UnusableTrial, draw_views, steps_of_trial
+from grasp_pipelines.storage import StoredFile
+from grasp_pipelines.trial_log import read_trials
+from grasp_tfp.errors import UsageError
 from grasp_tfp.trial import Trial
 
-__all__ = [
-    "Settings",
-    "Shard",
-    "ShardResult",
-    "added",
-    "convert_shard",
-    "count_results",
-    "plan_shards",
-    "record_file",
-    "take_results",
-]
+__all__ = ["SPLIT_BY", "VALIDATION", "Settings", "Shard", "convert_shard", "plan_shards", "record_file"]
 
 SHARD_BYTES = 1 << 20
 """Smaller logs share a shard until it reaches this size."""
 
 VALIDATION = 0.05
-"""Share of the trials that are kept for validation."""
+"""Share of the trials, or of the sessions, that are kept for validation."""
+
+SPLIT_BY = ("trial", "session")
+"""What is kept in one split as a whole. A session is a log: what one process wrote in one go at one cell."""
+
+REPEATED = "its id is that of a trial before it"
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What every shard has to know."""
 
-    folder: pathlib.Path
-    """Where shards are built."""
+    folder: str
+    """Where shards are built, on a file system that every worker reaches."""
 
     image_size: int
     """Height and width of rendered images [pixels]."""
 
     seed: int
-    """Of the order of the records inside each shard."""
+    """Of the order of the records inside each shard, and of the views."""
 
     failures: float
     """Share of the failed trials to keep."""
+
+    views: int = 0
+    """More gripper poses to draw for each successful grasp."""
+
+    split_by: str = SPLIT_BY[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,126 +65,125 @@ class Shard:
     """One element of the pipeline."""
 
     index: int
-    logs: tuple[pathlib.Path, ...]
+    logs: tuple[str, ...]
+    validation: tuple[str, ...] = ()
+    """Those of the logs that are validation sessions."""
+
+    repeated: frozenset[str] = frozenset()
+    """Trials to leave out as another shard has them, by the hash of their id."""
 
 
-@dataclasses.dataclass
-class ShardResult:
-    """What became of one shard's logs; stored beside its records."""
+def plan_shards(logs: Sequence[StoredFile], split_by: str = SPLIT_BY[0]) -> list[Shard]:
+    """Packs logs, in the order of their names, into shards, the same for any number of workers.
 
-    logs: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    """Name, size and SHA-256 of each log."""
-
-    trials: int = 0
-    """Usable trials, whether or not thinning kept them."""
-
-    successes: int = 0
-    tasks: dict[str, int] = dataclasses.field(default_factory=collections.Counter)
-    policies: dict[str, int] = dataclasses.field(default_factory=collections.Counter)
-    examples: dict[str, int] = dataclasses.field(default_factory=collections.Counter)
-    """Records in each split."""
-
-    successful_examples: dict[str, int] = dataclasses.field(default_factory=collections.Counter)
-    record_bytes: dict[str, int] = dataclasses.field(default_factory=collections.Counter)
-    skipped: dict[str, int] = dataclasses.field(default_factory=collections.Counter)
-    """Unusable trials by reason."""
-
-    damaged: list[str] = dataclasses.field(default_factory=list)
-    """Name and reason of each log that could not be read to its end."""
-
-    actions: list[list[float]] = dataclasses.field(default_factory=lambda: [[0.0] * 4, [0.0] * 4, [0.0] * 4])
-    """Count, sum and sum of squares of the successful training actions (dx, dy, dz, dyaw)."""
-
-
-def plan_shards(logs: Sequence[pathlib.Path]) -> list[Shard]:
-    """Packs logs, in the given order, into shards; the same logs give the same shards for any number of workers."""
-    groups: list[list[pathlib.Path]] = []
+    Raises:
+        UsageError: There are too few logs to split them by session.
+    """
+    ordered = sorted(logs, key=lambda log: log.name)
+    sessions = _validation_sessions(ordered) if split_by == "session" else frozenset()
+    groups: list[list[str]] = []
     room = 0
-    for log in logs:
+    for log in ordered:
         if room <= 0:
             groups.append([])
             room = SHARD_BYTES
-        groups[-1].append(log)
-        room -= log.stat().st_size
-    return [Shard(index, tuple(group)) for index, group in enumerate(groups)]
+        groups[-1].append(log.path)
+        room -= log.size
+    return [
+        Shard(index, tuple(group), tuple(path for path in group if path in sessions))
+        for index, group in enumerate(groups)
+    ]
 
 
 def convert_shard(shard: Shard, settings: Settings) -> None:
     """Writes the records of one shard and, last, its result."""
-    images = TrialImages(settings.image_size)
-    result = ShardResult()
-    with contextlib.ExitStack() as stack:
-        spools = {split: stack.enter_context(_Spool(settings.folder, split, shard.index)) for split in SPLITS}
+    conversion = _Conversion(shard, settings)
+    with storage.scratch(settings.folder) as folder, contextlib.ExitStack() as stack:
+        spools = {split: stack.enter_context(RecordSpool(folder)) for split in SPLITS}
         for log in shard.logs:
-            result.logs.append(_identity(log))
-            try:
-                for trial in read_trials(log):
-                    _add_trial(trial, images, settings, spools, result)
-            except MalformedLog as error:
-                result.damaged.append(f"{log.name}: {error.reason}")
+            with storage.fetched(log, folder) as file:
+                conversion.add_log(log, file, spools)
         for split, spool in spools.items():
-            spool.write(record_file(settings.folder, split, shard.index))
-    _replace(settings.folder / f"{shard.index:05d}.result", json.dumps(vars(result)).encode())
+            if len(spool):
+                spool.write(folder / split)
+                storage.publish(folder / split, f"{settings.folder}/{record_file(split, shard.index)}")
+    storage.write(result_file(settings.folder, shard.index), conversion.result.to_json())
 
 
-def record_file(folder: pathlib.Path, split: str, index: int) -> pathlib.Path:
-    """Where a shard's records of one split lie while the dataset is built."""
-    return folder / f"{split}-{index:05d}.records"
+def record_file(split: str, index: int) -> str:
+    """The name of a shard's records of one split while the dataset is built."""
+    return f"{split}-{index:05d}.records"
 
 
-def count_results(folder: pathlib.Path) -> int:
-    """How many shards are finished."""
-    return len(list(folder.glob("*.result")))
+class _Conversion:
+    """The state of one shard's conversion."""
 
+    def __init__(self, shard: Shard, settings: Settings) -> None:
+        self.result = ShardResult()
+        self._shard = shard
+        self._settings = settings
+        self._images = TrialImages(settings.image_size)
+        self._known = set(shard.repeated)
 
-def take_results(folder: pathlib.Path) -> list[ShardResult]:
-    """The results of all shards, in order; all that is not records is removed."""
-    results = [ShardResult(**json.loads(path.read_bytes())) for path in sorted(folder.glob("*.result"))]
-    for path in folder.iterdir():
-        if path.suffix != ".records":
-            path.unlink()
-    return results
+    def add_log(self, log: str, file: pathlib.Path, spools: dict[str, RecordSpool]) -> None:
+        """Adds the trials of one log.
 
+        Args:
+            log: Its path or URL.
+            file: A local file with its content.
+            spools: Take the records of each split.
+        """
+        name = log.rpartition("/")[2]
+        self.result.begin_log(name, *_size_and_digest(file))
+        for trial in read_trials(file, functools.partial(self._note, name)):
+            hashed = _hash(trial.trial_id).hex()
+            try:
+                if hashed in self._known:
+                    raise UnusableTrial(REPEATED)
+                self._add_trial(trial, self._split(log, trial), spools)
+            except UnusableTrial as reason:
+                self.result.skip(name, trial.trial_id, str(reason))
+            else:
+                self._known.add(hashed)
+                self.result.ids.append(hashed)
 
-def added(results: list[ShardResult], name: str) -> dict[str, int]:
-    """The sum of one of the results' counters over all shards, sorted by key."""
-    total: collections.Counter[str] = collections.Counter()
-    for result in results:
-        total.update(getattr(result, name))
-    return dict(sorted(total.items()))
+    def _note(self, name: str, damage: Damage) -> None:
+        if damage.trial is None:
+            self.result.damage(name, damage.offset, damage.reason)
+        else:
+            self.result.skip(name, damage.trial, damage.reason)
 
+    def _split(self, log: str, trial: Trial) -> str:
+        if self._settings.split_by == "session":
+            return SPLITS[log in self._shard.validation]
+        return SPLITS[_fraction("split", trial.trial_id) < VALIDATION]
 
-def _identity(log: pathlib.Path) -> dict[str, Any]:
-    with open(log, "rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return {"name": log.name, "bytes": log.stat().st_size, "sha256": digest}
-
-
-def _add_trial(
-    trial: Trial, images: TrialImages, settings: Settings, spools: dict[str, "_Spool"], result: ShardResult
-) -> None:
-    keep = trial.success or _fraction("keep", trial.trial_id) < settings.failures
-    try:
-        steps = list(steps_of_trial(trial, images)) if keep else []
-    except UnusableTrial as reason:
-        result.skipped[str(reason)] += 1
-        return
-    split = SPLITS[_fraction("split", trial.trial_id) < VALIDATION]
-    for step in steps:
-        record = serialize(step)
-        spools[split].add(_hash(str(settings.seed), step[TRIAL_ID], str(step[STEP])), record)
-        result.examples[split] += 1
-        result.successful_examples[split] += trial.success
-        result.record_bytes[split] += len(record)
-    result.trials += 1
-    result.successes += trial.success
-    result.tasks[trial.task] += 1
-    result.policies[trial.policy] += 1
-    if trial.success and split == "train":
-        moments = [np.ones_like(trial.actions), trial.actions, trial.actions**2]
-        result.actions = [
-            (np.array(old) + new.sum(0)).tolist() for old, new in zip(result.actions, moments, strict=True)
+    def _add_trial(self, trial: Trial, split: str, spools: dict[str, RecordSpool]) -> None:
+        seed = self._settings.seed
+        keep = trial.success or _fraction("keep", trial.trial_id) < self._settings.failures
+        rng = np.random.default_rng([seed, int(_hash("views", trial.trial_id).hex(), 16)])
+        views = draw_views(trial, self._settings.views, rng)
+        records = [
+            (_hash(str(seed), step[TRIAL_ID], str(step[STEP])), serialize(step))
+            for step in (steps_of_trial(trial, self._images, views) if keep else ())
         ]
+        for key, record in records:
+            spools[split].add(key, record)
+        self.result.count_trial(trial, split, views, [len(record) for _, record in records])
+
+
+def _validation_sessions(logs: Sequence[StoredFile]) -> frozenset[str]:
+    """The logs with the smallest hashes of their names, at least one and not all."""
+    if len(logs) < 2:
+        raise UsageError("Cannot split by session: expected two logs or more, found one. Use --split-by trial.")
+    number = max(1, round(VALIDATION * len(logs)))
+    return frozenset(log.path for log in sorted(logs, key=lambda log: _hash("session", log.name))[:number])
+
+
+def _size_and_digest(file: pathlib.Path) -> tuple[int, str]:
+    with open(file, "rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return stream.tell(), digest
 
 
 def _hash(*parts: str) -> bytes:
@@ -192,45 +192,3 @@ def _hash(*parts: str) -> bytes:
 
 def _fraction(*parts: str) -> float:
     return int.from_bytes(_hash(*parts)) / 2**64
-
-
-class _Spool:
-    """Records on their way to a TFRecord file."""
-
-    def __init__(self, folder: pathlib.Path, split: str, index: int) -> None:
-        self._stream: IO[bytes] = open(folder / f"{split}-{index:05d}.spool", "w+b")
-        self._index: list[tuple[bytes, int, int]] = []
-
-    def __enter__(self) -> "_Spool":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
-        os.unlink(self._stream.name)
-
-    def add(self, key: bytes, record: bytes) -> None:
-        """Takes one record."""
-        length = struct.pack("<Q", len(record))
-        framed = b"".join([length, _masked_crc(length), record, _masked_crc(record)])
-        self._index.append((key, self._stream.tell(), len(framed)))
-        self._stream.write(framed)
-
-    def write(self, path: pathlib.Path) -> None:
-        """Writes all records in the order of their keys."""
-        temporary = path.with_suffix(".part")
-        with open(temporary, "wb") as target:
-            for _, offset, length in sorted(self._index):
-                self._stream.seek(offset)
-                target.write(self._stream.read(length))
-        temporary.replace(path)
-
-
-def _masked_crc(data: bytes) -> bytes:
-    crc = google_crc32c.value(data)
-    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
-
-
-def _replace(path: pathlib.Path, data: bytes) -> None:
-    temporary = path.with_suffix(".part")
-    temporary.write_bytes(data)
-    temporary.replace(path)

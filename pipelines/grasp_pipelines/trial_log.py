@@ -8,25 +8,25 @@ it ends. Timestamps count up from the trial's index, so that a file's bytes depe
 import base64
 import dataclasses
 import json
+import os
 import pathlib
-import struct
 from collections.abc import Iterator
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-from mcap.exceptions import EndOfFile, McapError
-from mcap.records import Channel, Chunk, DataEnd, Header, Message
-from mcap.stream_reader import MAGIC_SIZE, StreamReader, breakup_chunk
 from mcap.writer import MCAP0_MAGIC, CompressionType, Writer
 from numpy.typing import NDArray
 
+from grasp_pipelines import storage
+from grasp_pipelines.log_chunks import CUT_OFF, EMPTY, Damage, Report, read_chunks
 from grasp_pipelines.log_schema import END, IMAGE, INITIAL_IMAGE, POSE, PROFILE, SCHEMAS, START, software_versions
+from grasp_pipelines.storage import StoredFile
 from grasp_tfp.errors import GraspError, UsageError
 from grasp_tfp.sim.geometry import CAMERA
 from grasp_tfp.trial import Scene, Trial
 
-__all__ = ["MalformedLog", "TrialWriter", "is_finished", "log_files", "read_trials"]
+__all__ = ["MalformedLog", "TrialWriter", "find_logs", "is_finished", "log_files", "read_trials"]
 
 SECOND = 1_000_000_000
 TRIAL_PERIOD = 20 * SECOND
@@ -34,6 +34,13 @@ TRIAL_PERIOD = 20 * SECOND
 
 WHOLE_TRIAL = 2**31
 """Larger than any trial, so that only the end of a trial ends a chunk [bytes]."""
+
+
+NO_END = "its end record is missing"
+"""Why a trial is void that began."""
+
+_UNFIT = (KeyError, IndexError, TypeError, ValueError, OverflowError, RecursionError)
+"""What goes wrong with messages that are JSON, or not even that, but no trial."""
 
 
 class MalformedLog(GraspError):
@@ -88,41 +95,72 @@ class TrialWriter:
             self._stream.close()
 
 
-def read_trials(path: pathlib.Path) -> Iterator[Trial]:
-    """Yields the complete trials of a log, up to where it was cut off.
+def read_trials(path: pathlib.Path, report: Report | None = None) -> Iterator[Trial]:
+    """Yields the complete trials of a log.
+
+    Args:
+        path: The log.
+        report: Told of each damage, and of each trial that is not complete; reading goes on behind it. Without it
+            a log that is empty or cut off is read up to there, and anything else raises.
 
     Raises:
-        MalformedLog: The file is no log of ours, or damaged in the middle.
+        MalformedLog: The file is no log of ours, or damaged in the middle, and there is no `report`.
     """
-    with open(path, "rb") as stream:
-        parts: dict[str, list[Any]] = {}
-        for topic, message in _decoded(path, _Bounded(stream)):
-            if topic == START:
-                parts = {}
-            parts.setdefault(topic, []).append(message)
-            if topic == END:
-                yield _assemble(path, parts)
-                parts = {}
+    parts: dict[str, list[bytes]] = {}
+
+    def lost(damage: Damage) -> None:
+        parts.clear()
+        if report is not None:
+            report(damage)
+        elif damage.reason not in (CUT_OFF, EMPTY):
+            raise MalformedLog(path, damage.reason)
+
+    for offset, messages in read_chunks(path, lost):
+        for topic, message in messages:
+            if topic == START and parts:
+                lost(Damage(offset, NO_END, _name(parts)))
+            if topic == START or parts:
+                parts.setdefault(topic, []).append(message)
+            if topic == END and parts:
+                try:
+                    trial = _assemble(parts)
+                except _UNFIT as error:
+                    lost(Damage(offset, f"it does not fit the schema ({_line(error)})", _name(parts)))
+                    continue
+                parts.clear()
+                yield trial
+    if parts:
+        lost(Damage(path.stat().st_size, NO_END, _name(parts)))
 
 
 def is_finished(path: pathlib.Path) -> bool:
     """Whether the log was closed by its writer."""
     with open(path, "rb") as stream:
         size = stream.seek(0, 2)
-        stream.seek(max(0, size - MAGIC_SIZE))
-        return size > MAGIC_SIZE and stream.read() == MCAP0_MAGIC
+        stream.seek(max(0, size - len(MCAP0_MAGIC)))
+        return size > len(MCAP0_MAGIC) and stream.read() == MCAP0_MAGIC
 
 
 def log_files(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The logs of a folder, sorted by name.
+    """The logs of a local folder, sorted by name.
 
     Raises:
         UsageError: The folder is missing or holds no log.
     """
-    files = sorted(path for path in folder.glob("*.mcap") if path.is_file())
+    return [pathlib.Path(file.path) for file in find_logs(str(folder))]
+
+
+def find_logs(folder: str) -> list[StoredFile]:
+    """The logs of a folder on any of Beam's file systems, sorted by name.
+
+    Raises:
+        UsageError: The folder is missing or holds no log.
+    """
+    files = [file for file in storage.list_files(folder) if file.name.endswith(".mcap")]
     if not files:
-        found = "a folder without any" if folder.is_dir() else "a file" if folder.exists() else "nothing"
-        expected = f"No logs in {str(folder)!r}. Expected a folder of .mcap logs, found {found}."
+        exists, is_folder = os.path.exists(folder), os.path.isdir(folder) or storage.is_remote(folder)
+        found = "a folder without any" if is_folder else "a file" if exists else "nothing"
+        expected = f"No logs in {folder!r}. Expected a folder of .mcap logs, found {found}."
         raise UsageError(f"{expected} Run `graspctl collect --sim` first.")
     return files
 
@@ -172,64 +210,55 @@ def _image_message(jpeg: bytes, time: int) -> dict[str, Any]:
     return {"timestamp": timestamp, "frame_id": "camera", "data": base64.b64encode(jpeg).decode(), "format": "jpeg"}
 
 
-class _Bounded:
-    """A stream that never returns fewer bytes than asked, nor allocates more than the file has."""
+def _assemble(parts: dict[str, list[bytes]]) -> Trial:
+    """A trial from its messages.
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._left = stream.seek(0, 2)
-        stream.seek(max(self._left - MAGIC_SIZE, 0))
-        self.finished = stream.read() == MCAP0_MAGIC and self._left > MAGIC_SIZE
-        """Whether the writer completed the file."""
-        stream.seek(0)
+    Raises:
+        ValueError: They do not fit the schema; so do the other exceptions of `_UNFIT`.
+    """
+    (start,), (end,) = ([json.loads(message) for message in parts[topic]] for topic in (START, END))
+    poses = [json.loads(message) for message in parts.get(POSE, [])]
+    initial, images = ([_jpeg(message) for message in parts.get(topic, [])] for topic in (INITIAL_IMAGE, IMAGE))
+    if len(poses) != end["num_steps"] or (images and len(images) != len(poses)):
+        raise ValueError(f"{len(poses)} poses and {len(images)} images for {end['num_steps']} steps")
+    scene = start["scene"]
+    return Trial(
+        **_typed(start, trial_id=str, task=str, seed=int, index=int, policy=str, policy_digest=str),
+        gripper_poses=np.array([_pose(message) for message in poses]).reshape(-1, 4),
+        final_pose=_pose(end["final_pose"]),
+        **_typed(end, success=bool, label_source=str, stop_reason=str),
+        scene=scene and Scene(tuple(map(str, scene["objects"])), _numbers(scene["poses"]).reshape(-1, 7)),
+        initial_image=initial[0] if initial else None,
+        images=tuple(images),
+    )
 
-    def read(self, length: int) -> bytes:
-        if length > self._left:
-            raise EndOfFile
-        self._left -= length
-        return self._stream.read(length)
 
-
-def _decoded(path: pathlib.Path, stream: _Bounded) -> Iterator[tuple[str, Any]]:
-    topics: dict[int, str] = {}
+def _name(parts: dict[str, list[bytes]]) -> str:
+    """The id of a trial that is not complete."""
     try:
-        for record in StreamReader(stream, emit_chunks=True, record_size_limit=None).records:  # type: ignore[arg-type]
-            if isinstance(record, DataEnd):
-                return
-            if isinstance(record, Header) and record.profile != PROFILE:
-                raise MalformedLog(path, f"its profile is {record.profile!r}, not {PROFILE!r}")
-            for part in breakup_chunk(record, validate_crc=True) if isinstance(record, Chunk) else ():
-                if isinstance(part, Channel):
-                    topics[part.id] = part.topic
-                elif isinstance(part, Message) and part.channel_id in topics:
-                    yield topics[part.channel_id], json.loads(part.data)
-    except EndOfFile:
-        if stream.finished:
-            raise MalformedLog(path, "a record claims to be longer than the file") from None
-    except (McapError, ValueError, struct.error) as error:
-        raise MalformedLog(path, str(error)) from error
+        return str(json.loads(parts[START][0])["trial_id"])[:100]
+    except _UNFIT:
+        return "without a name"
 
 
-def _assemble(path: pathlib.Path, parts: dict[str, list[Any]]) -> Trial:
-    try:
-        (start,), (end,), poses = parts[START], parts[END], parts.get(POSE, [])
-        images = tuple(base64.b64decode(message["data"]) for message in parts.get(IMAGE, []))
-        initial = [base64.b64decode(message["data"]) for message in parts.get(INITIAL_IMAGE, [])]
-        if len(poses) != end["num_steps"] or (images and len(images) != len(poses)):
-            raise ValueError(f"{len(poses)} poses and {len(images)} images for {end['num_steps']} steps")
-        scene = start["scene"]
-        return Trial(
-            **{name: start[name] for name in ("trial_id", "task", "seed", "index", "policy", "policy_digest")},
-            gripper_poses=np.array([_pose(message) for message in poses]).reshape(-1, 4),
-            final_pose=_pose(end["final_pose"]),
-            **{name: end[name] for name in ("success", "label_source", "stop_reason")},
-            scene=scene and Scene(tuple(scene["objects"]), np.array(scene["poses"], dtype=np.float64).reshape(-1, 7)),
-            initial_image=initial[0] if initial else None,
-            images=images,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise MalformedLog(path, f"a trial does not fit the schema ({error})") from error
+def _line(error: Exception) -> str:
+    return f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:100] or type(error).__name__
+
+
+def _typed(message: dict[str, Any], **kinds: type) -> dict[str, Any]:
+    for name, kind in kinds.items():
+        if type(message[name]) is not kind:
+            raise ValueError(f"{name} is {message[name]!r:.40}, not of type {kind.__name__}")
+    return {name: message[name] for name in kinds}
+
+
+def _jpeg(message: bytes) -> bytes:
+    return base64.b64decode(json.loads(message)["data"])
 
 
 def _pose(message: dict[str, float]) -> NDArray[np.float64]:
-    return np.array([message["x"], message["y"], message["z"], message["yaw"]], dtype=np.float64)
+    return _numbers([message[name] for name in ("x", "y", "z", "yaw")])
+
+
+def _numbers(values: list[Any]) -> NDArray[np.float64]:
+    return np.array(values, dtype=np.float64)

@@ -204,9 +204,13 @@ def test_damaged_logs_and_unusable_trials_are_named_and_the_rest_is_converted(tm
     report = convert(logs, tmp_path / "out")
     assert report.trials == 2
     assert report.skipped == {"a pose is not finite": 1}
-    (damaged,) = report.damaged
-    assert damaged.startswith("b.mcap: not a valid MCAP file")
-    assert json.loads((tmp_path / "out" / "graspctl.json").read_bytes())["damaged"] == [damaged]
+    assert report.damaged == 1
+    assert [(p.log, p.where, p.saved, p.damage) for p in report.problems] == [
+        ("a.mcap", "trial trial-7", 1, False),
+        ("b.mcap", "byte 0", 0, True),
+    ]
+    stored = json.loads((tmp_path / "out" / "graspctl.json").read_bytes())["problems"]
+    assert stored == [problem._asdict() for problem in report.problems]
 
 
 @pytest.mark.parametrize(
@@ -242,8 +246,8 @@ def test_a_failure_inside_beam_is_one_line_and_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     logs = write_logs(tmp_path / "logs", {"a.mcap": [trial(0)]})
-    vanished = [Shard(index, (tmp_path / "vanished.mcap",)) for index in range(2)]
-    monkeypatch.setattr("grasp_pipelines.convert.plan_shards", lambda logs: vanished)
+    vanished = [Shard(index, (str(tmp_path / "vanished.mcap"),)) for index in range(2)]
+    monkeypatch.setattr("grasp_pipelines.convert.plan_shards", lambda logs, split_by: vanished)
     with pytest.raises(GraspError, match=r"stopped.*No such file.*vanished\.mcap") as error:
         convert(logs, tmp_path / "out", workers=workers)
     assert "\n" not in str(error.value)

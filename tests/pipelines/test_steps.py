@@ -11,6 +11,8 @@ from grasp_pipelines.steps import TrialImages, UnusableTrial, steps_of_trial
 from grasp_tfp.sim.renderer import Renderer
 from grasp_tfp.trial import Scene, Trial
 
+BEFORE, FIRST, SECOND = (simplejpeg.encode_jpeg(np.full((8, 8, 3), grey, np.uint8)) for grey in (0, 90, 180))
+
 REAL = Trial(
     trial_id="real-1",
     task="blocks",
@@ -23,24 +25,24 @@ REAL = Trial(
     success=True,
     label_source="image-difference",
     stop_reason="max-actions",
-    initial_image=b"before",
-    images=(b"first", b"second"),
+    initial_image=BEFORE,
+    images=(FIRST, SECOND),
 )
 SCENE = Scene(("block",), np.array([[0.55, 0.0, 0.02, 0.0, 0.0, 0.0, 1.0]]))
 SIMULATED = dataclasses.replace(REAL, scene=SCENE, initial_image=None, images=())
 
 
 def test_steps_are_labelled_with_the_move_to_the_final_pose() -> None:
-    first, second = steps_of_trial(REAL, lambda trial: (b"before", trial.images))
+    first, second = steps_of_trial(REAL, lambda trial: (BEFORE, trial.images))
     turn = math.pi - 3.0
     np.testing.assert_allclose(first["action"], [0.05, -0.1, -0.1, math.sin(-1.5), math.cos(-1.5)], atol=1e-7)
     np.testing.assert_allclose(second["action"], [-0.05, 0.1, 0.0, math.sin(turn), math.cos(turn)], atol=1e-7)
-    assert [step["image"] for step in (first, second)] == [b"first", b"second"]
+    assert [step["image"] for step in (first, second)] == [FIRST, SECOND]
     for number, step in enumerate((first, second)):
         np.testing.assert_array_equal(step["gripper_pose"], REAL.gripper_poses[number].astype(np.float32))
         named = {key: step[key] for key in ("initial_image", "success", "trial_id", "step", "num_steps", "task")}
         assert named == {
-            "initial_image": b"before",
+            "initial_image": BEFORE,
             "success": True,
             "trial_id": "real-1",
             "step": number,
@@ -50,7 +52,7 @@ def test_steps_are_labelled_with_the_move_to_the_final_pose() -> None:
 
 
 def test_recorded_images_are_passed_on() -> None:
-    assert TrialImages(64)(dataclasses.replace(REAL, scene=SCENE)) == (b"before", (b"first", b"second"))
+    assert TrialImages(64)(dataclasses.replace(REAL, scene=SCENE)) == (BEFORE, (FIRST, SECOND))
 
 
 def test_missing_images_are_rendered() -> None:
