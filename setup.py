@@ -29,7 +29,23 @@ RUNTIME = [
     "typer>=0.29,<1",
 ]
 
-DEVELOPMENT = ["hypothesis>=6.130", "mypy>=2.4,<3", "pytest>=9,<10", "ruff>=0.17,<0.18"]
+DEVELOPMENT = [
+    "dask>=2024.4.2",
+    "distributed>=2024.4.2",
+    "hypothesis>=6.130",
+    "mypy>=2.4,<3",
+    "pytest>=9,<10",
+    "ruff>=0.17,<0.18",
+]
+
+# Beam's file systems for gs://, s3:// and hdfs://, and the runners that need more than Beam.
+EXTRAS = {
+    "aws": ["apache-beam[aws]>=2.77,<3"],
+    "dask": ["apache-beam[dask]>=2.77,<3"],
+    "dev": DEVELOPMENT,
+    "gcp": ["apache-beam[gcp]>=2.77,<3"],
+    "hdfs": ["apache-beam[hadoop]>=2.77,<3"],
+}
 
 HERE = pathlib.Path(__file__).parent
 
@@ -57,7 +73,7 @@ setup(
     # PyBullet, which simulates the contact, has wheels up to Python 3.11.
     python_requires=">=3.11,<3.12",
     install_requires=RUNTIME,
-    extras_require={"dev": DEVELOPMENT},
+    extras_require=EXTRAS,
     packages=[name for root, where in ROOTS.items() for name in find_packages(where, include=[root, f"{root}.*"])],
     package_dir={name: f"{where}/{name}" for name, where in ROOTS.items()},
     package_data={"grasp_tfp": ["robots/robots.toml"]},

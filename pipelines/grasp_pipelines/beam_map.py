@@ -61,6 +61,8 @@ def run_map(
                     | "Spread" >> beam.Reshuffle()  # type: ignore[no-untyped-call]
                     | name >> beam.Map(function, argument)  # type: ignore[no-untyped-call]
                 )
+            if (client := getattr(described.result, "client", None)) is not None:
+                client.close()  # Dask's, which would end with pages of log messages
         except Exception as error:  # each runner has exceptions of its own, and some raise those of the function
             reason = (str(error).strip() or repr(error)).splitlines()[-1]
             raise GraspError(f"{failed}: {reason}") from error

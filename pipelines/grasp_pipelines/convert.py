@@ -40,6 +40,8 @@ __all__ = ["ConversionReport", "convert"]
 POLL, REMOTE_POLL = 0.25, 10.0
 """Time between two looks at what is finished, in a local folder and in a remote one [s]."""
 
+AGAIN = "Run the same command again to go on with the finished shards."
+
 Progress = Callable[[int, int], None]
 
 
@@ -158,7 +160,10 @@ def _converted(
     again = [dataclasses.replace(shards[index], repeated=trials) for index, trials in repeated.items()]
     storage.delete([result_file(settings.folder, shard.index) for shard in again])
     _run(again, settings, workers, beam_args)
-    return list(read_results(settings.folder).values())
+    results = read_results(settings.folder)
+    if missing := len(shards) - len(results):
+        raise GraspError(f"Beam ended without {missing} of {len(shards)} shards. {AGAIN}")
+    return list(results.values())
 
 
 def _repeated(results: dict[int, ShardResult]) -> dict[int, frozenset[str]]:
@@ -184,7 +189,7 @@ def _run(shards: Sequence[Shard], settings: Settings, workers: int | None, beam_
             workers=workers,
             beam_args=beam_args,
             printed=pathlib.Path(folder) / "workers.txt",
-            failed="The conversion stopped; run the same command again to go on with the finished shards",
+            failed=f"The conversion stopped. {AGAIN} The reason",
         )
 
 
