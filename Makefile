@@ -1,4 +1,4 @@
-.PHONY: demo test lint bench bench-collect fidelity soak clean
+.PHONY: demo test lint bench bench-collect fidelity fuzz soak clean
 SHELL := /bin/bash
 PYTHON := python3.11
 BIN := .venv/bin
@@ -36,6 +36,10 @@ fidelity: $(READY)
 # Kills collections at random moments, a hundred times, and looks for what was lost.
 soak: $(READY)
 	$(BIN)/python tests/pipelines/test_collect_soak.py
+
+# Changes a log at random, ten thousand times, and looks for a traceback, a hang, or a trial that is another.
+fuzz: $(READY)
+	$(BIN)/python tests/pipelines/test_log_fuzz.py
 
 clean:
 	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -18,7 +18,7 @@ from grasp_pipelines import storage
 from grasp_pipelines.log_chunks import Damage
 from grasp_pipelines.records import RecordSpool
 from grasp_pipelines.shard_results import ShardResult, result_file
-from grasp_pipelines.steps import TrialImages, UnusableTrial, draw_views, steps_of_trial
+from grasp_pipelines.steps import TrialImages, UnusableTrial, check_poses, draw_views, steps_of_trial
 from grasp_pipelines.storage import StoredFile
 from grasp_pipelines.trial_log import read_trials
 from grasp_tfp.errors import UsageError
@@ -159,6 +159,7 @@ class _Conversion:
         return SPLITS[_fraction("split", trial.trial_id) < VALIDATION]
 
     def _add_trial(self, trial: Trial, split: str, spools: dict[str, RecordSpool]) -> None:
+        check_poses(trial)
         seed = self._settings.seed
         keep = trial.success or _fraction("keep", trial.trial_id) < self._settings.failures
         rng = np.random.default_rng([seed, int(_hash("views", trial.trial_id).hex(), 16)])

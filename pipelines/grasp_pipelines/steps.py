@@ -16,7 +16,7 @@ from grasp_tfp.sim.kinematics import feasible
 from grasp_tfp.sim.tasks import random_pose
 from grasp_tfp.trial import Scene, Trial
 
-__all__ = ["NO_VIEWS", "ImageSource", "TrialImages", "UnusableTrial", "draw_views", "steps_of_trial"]
+__all__ = ["NO_VIEWS", "ImageSource", "TrialImages", "UnusableTrial", "check_poses", "draw_views", "steps_of_trial"]
 
 Floats = NDArray[np.float64]
 
@@ -91,10 +91,7 @@ def steps_of_trial(trial: Trial, images_of: ImageSource, views: Floats = NO_VIEW
     Raises:
         UnusableTrial: The trial has no step, a pose is not finite, or there are no images.
     """
-    if trial.num_steps == 0:
-        raise UnusableTrial("it has no steps")
-    if not (np.isfinite(trial.gripper_poses).all() and np.isfinite(trial.final_pose).all()):
-        raise UnusableTrial("a pose is not finite")
+    check_poses(trial)
     seen = dataclasses.replace(trial, gripper_poses=np.concatenate([trial.gripper_poses, views]))
     with np.errstate(over="ignore", invalid="ignore"):  # poses may be absurd
         initial_image, images = images_of(seen)
@@ -111,6 +108,18 @@ def steps_of_trial(trial: Trial, images_of: ImageSource, views: Floats = NO_VIEW
             schema.NUM_STEPS: trial.num_steps,
             schema.TASK: trial.task,
         }
+
+
+def check_poses(trial: Trial) -> None:
+    """Refuses a trial without steps, or with a pose that is no pose.
+
+    Raises:
+        UnusableTrial: It is one.
+    """
+    if trial.num_steps == 0:
+        raise UnusableTrial("it has no steps")
+    if not (np.isfinite(trial.gripper_poses).all() and np.isfinite(trial.final_pose).all()):
+        raise UnusableTrial("a pose is not finite")
 
 
 def draw_views(trial: Trial, number: int, rng: np.random.Generator) -> Floats:
