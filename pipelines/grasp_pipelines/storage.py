@@ -145,7 +145,9 @@ def publish(file: pathlib.Path, path: str) -> None:
 
 
 def move(source: str, target: str, names: Sequence[tuple[str, str]]) -> None:
-    """Moves files from one folder to another of the same file system; those that are not there were moved before.
+    """Moves files from one folder to another of the same file system, replacing what is there.
+
+    Files that are not there were moved before.
 
     Args:
         source: The folder they are in.
@@ -158,6 +160,8 @@ def move(source: str, target: str, names: Sequence[tuple[str, str]]) -> None:
         for before, after in pairs:
             os.replace(before, after)
     elif pairs:
+        taken = {file.path for file in list_files(target)}
+        delete([after for _, after in pairs if after in taken])  # which not every file system replaces
         with _reported(target) as systems:
             systems.rename([before for before, _ in pairs], [after for _, after in pairs])
 
