@@ -168,7 +168,7 @@ def test_a_remote_dataset_is_replaced_only_when_asked(logs: Path) -> None:
     convert(logs, "memory://bucket/out", image_size=24, workers=1, overwrite=True)
     assert "grasp_steps-train.tfrecord-00099-of-00100" not in stored("memory://bucket/out")
     FILES["memory://bucket/mine/notes"] = b""
-    with pytest.raises(UsageError, match="found a folder with other files"):
+    with pytest.raises(UsageError, match="found a folder with files in it"):
         convert(logs, "memory://bucket/mine", image_size=16, overwrite=True)
 
 
