@@ -32,6 +32,7 @@ RUNTIME = [
 DEVELOPMENT = [
     "dask>=2024.4.2",
     "distributed>=2024.4.2",
+    "foxglove-schemas-protobuf>=0.4,<1",
     "hypothesis>=6.130",
     "mypy>=2.4,<3",
     "pytest>=9,<10",

@@ -164,10 +164,13 @@ def _write(shard: Shard, kept: int, count: Counter, stopped: Callable[[], bool],
 
 
 def _check_same_beginning(old: pathlib.Path, new: pathlib.Path) -> None:
-    """Refuses to continue a log that was written otherwise, such as by another version."""
+    """Refuses to continue a log that was written otherwise, such as by another version.
+
+    The old log may end first: a trial is whole before the index that follows it is.
+    """
     with open(old, "rb") as before, open(new, "rb") as after:
         while block := after.read(1 << 20):
-            if before.read(len(block)) != block:
+            if not block.startswith(before.read(len(block))):
                 raise UsageError(
                     f"Cannot continue {str(old)!r}: other versions of graspctl, NumPy or PyBullet wrote it. "
                     "Use --out NEW."

@@ -207,6 +207,9 @@ JSON = st.recursive(
     max_leaves=8,
 )
 POSE = st.fixed_dictionaries({name: st.floats() | JSON for name in ("x", "y", "z", "yaw")})
+POSE_IN_FRAME = st.fixed_dictionaries(
+    {"pose": st.fixed_dictionaries({"position": POSE | JSON}) | JSON, "yaw": st.floats() | JSON}
+)
 SCENE = st.fixed_dictionaries(
     {"objects": st.lists(st.just("block") | JSON, max_size=2), "poses": JSON}
 ) | st.fixed_dictionaries(
@@ -232,7 +235,7 @@ IMAGE = st.fixed_dictionaries({"data": st.binary(max_size=30).map(lambda data: b
 @given(
     st.lists(
         st.tuples(st.just("/trial/start"), START | JSON)
-        | st.tuples(st.just("/gripper_pose"), POSE | JSON)
+        | st.tuples(st.just("/gripper_pose"), POSE_IN_FRAME | JSON)
         | st.tuples(st.sampled_from(["/camera/initial_image", "/camera/image"]), IMAGE | JSON)
         | st.tuples(st.just("/trial/end"), END | JSON),
         max_size=12,

@@ -174,7 +174,7 @@ def test_other_tools_can_read_the_log(tmp_path: Path) -> None:
         messages = [(schema, channel.topic, json.loads(m.data)) for schema, channel, m in reader.iter_messages()]
         summary = reader.get_summary()
     assert summary is not None and summary.statistics is not None
-    assert [topic for _, topic, _ in messages] == ["/trial/start", *["/gripper_pose"] * 3, "/trial/end"] * 2
+    assert [topic for _, topic, _ in messages] == ["/trial/start", "/scene", *["/gripper_pose"] * 3, "/trial/end"] * 2
     assert summary.statistics.message_count == len(messages)
     for schema, _, message in messages:
         assert schema is not None
