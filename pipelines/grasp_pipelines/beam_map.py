@@ -63,6 +63,8 @@ def run_map(
                 )
             if (client := getattr(described.result, "client", None)) is not None:
                 client.close()  # Dask's, which would end with pages of log messages
+        except GraspError:
+            raise
         except Exception as error:  # each runner has exceptions of its own, and some raise those of the function
             reason = (str(error).strip() or repr(error)).splitlines()[-1]
             raise GraspError(f"{failed}: {reason}") from error
