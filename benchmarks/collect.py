@@ -149,7 +149,7 @@ def frames_per_second(task: str, number: int, size: int) -> tuple[float, float]:
     """Images of one scene per CPU second [1/s]: ours and TinyRenderer's."""
     rng = np.random.default_rng([number, size])
     scene = find_task(task).scene(rng)
-    poses = [random_pose(rng) for _ in range(10 * FRAMES)]
+    poses = [random_pose(rng, find_task(task).workspace) for _ in range(10 * FRAMES)]
     renderer = Renderer(size)
     began = time.process_time()
     for pose in poses:

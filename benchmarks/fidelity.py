@@ -138,11 +138,11 @@ def draw(task: str, grasps: int, seed: int) -> tuple[list[Case], list[Case]]:
         if index % 2 == 0:
             pose = oracle_grasps(scene)[rng.integers(len(scene.objects))] + rng.normal(size=4) * AIM
         else:
-            pose, other = random_pose(rng), random_pose(rng)
+            pose, other = random_pose(rng, find_task(task).workspace), random_pose(rng, find_task(task).workspace)
             while not may_hold(scene, pose):
-                pose = random_pose(rng)
+                pose = random_pose(rng, find_task(task).workspace)
             while may_hold(scene, other):
-                other = random_pose(rng)
+                other = random_pose(rng, find_task(task).workspace)
             skipped.append(Case(scene, other, False))
         cases.append(Case(scene, pose, index % 2 == 0))
     return cases, skipped

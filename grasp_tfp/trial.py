@@ -15,7 +15,7 @@ class Scene:
     """The objects of a simulated cell, at rest before the arm comes in."""
 
     objects: tuple[str, ...]
-    """Name of each object's shape, as in `grasp_tfp.sim.geometry.OBJECTS`."""
+    """Name of each object's shape, as in `grasp_tfp.sim.objects.OBJECTS`."""
 
     poses: NDArray[np.float64]
     """Position [m] and quaternion (x, y, z, w) of each object in the base frame, (n, 7)."""

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from grasp_tfp.actions import relative_action
 from grasp_tfp.policies.policy import MAX_ACTIONS, Policy
 from grasp_tfp.robots.robot import Robot
+from grasp_tfp.sim.geometry import Workspace
 from grasp_tfp.sim.tasks import random_pose
 
 __all__ = ["MIN_ACTIONS", "RandomPolicy"]
@@ -25,8 +26,9 @@ class RandomPolicy(Policy):
 
     def choose(self, robot: Robot, rng: np.random.Generator) -> Floats | None:
         """A move to a pose drawn uniformly from the feasible workspace."""
+        workspace = Workspace(**robot.cell["workspace"])
         for _ in range(MAX_DRAWS):
-            action = relative_action(robot.pose, random_pose(rng))
+            action = relative_action(robot.pose, random_pose(rng, workspace))
             if robot.feasible(action[None])[0]:
                 return action
         return None

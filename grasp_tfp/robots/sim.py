@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from grasp_tfp.actions import apply_action
 from grasp_tfp.robots.robot import GraspResult, Observation, Robot
 from grasp_tfp.sim import kinematics
-from grasp_tfp.sim.geometry import JAW, TRAY, WORKSPACE, describe_cell
+from grasp_tfp.sim.geometry import JAW, TRAY, describe_cell
 from grasp_tfp.sim.physics import GraspWorld, may_hold
 from grasp_tfp.sim.renderer import Renderer
 from grasp_tfp.sim.tasks import find_task, random_pose
@@ -34,9 +34,10 @@ class SimRobot(Robot):
 
     def __init__(self, name: str = "sim", task: str = "blocks", seed: int = 0, image_size: int = 64) -> None:
         self.name = name
-        self.cell = describe_cell()
         self.task = task
         self._draw_scene = find_task(task).scene
+        self._workspace = find_task(task).workspace
+        self.cell = describe_cell(self._workspace)
         self._seed = seed
         self._image_size = image_size
         self._renderer: Renderer | None = None
@@ -47,7 +48,7 @@ class SimRobot(Robot):
         """Lays out the scene of trial `index` and puts the jaw somewhere above it."""
         rng = np.random.default_rng([self._seed, index])
         self._scene = self._draw_scene(rng)
-        self._pose = random_pose(rng)
+        self._pose = random_pose(rng, self._workspace)
 
     @property
     def pose(self) -> Floats:
@@ -68,7 +69,7 @@ class SimRobot(Robot):
     def feasible(self, actions: Floats) -> NDArray[np.bool_]:
         """Whether each move of `actions` (n, 4) stays in the workspace and within the joint limits, (n,)."""
         targets = self._reached(actions)
-        inside = np.all(np.abs(targets[..., :2] - TRAY.centre) <= WORKSPACE.half_width, axis=-1)
+        inside = np.all(np.abs(targets[..., :2] - TRAY.centre) <= self._workspace.half_width, axis=-1)
         return np.asarray(inside & kinematics.feasible(targets))
 
     def move(self, action: Floats) -> None:
@@ -88,5 +89,5 @@ class SimRobot(Robot):
 
     def _reached(self, actions: Floats) -> Floats:
         targets = apply_action(self._pose, actions)
-        targets[..., 2] = np.clip(targets[..., 2], WORKSPACE.z_low, WORKSPACE.z_high)
+        targets[..., 2] = np.clip(targets[..., 2], self._workspace.z_low, self._workspace.z_high)
         return targets

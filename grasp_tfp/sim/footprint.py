@@ -8,9 +8,12 @@ is safe for any object when its footprint encloses the object seen from above.
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["box_footprint", "finger_footprints", "gap", "jaw_footprint", "rectangle"]
+__all__ = ["box_footprint", "convex_hull", "finger_footprints", "gap", "jaw_footprint", "rectangle"]
 
 Floats = NDArray[np.float64]
+
+FLAT = 1e-12
+"""Triangles of less than half this area have no corner worth keeping [m²]."""
 
 CORNERS = np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
 
@@ -39,6 +42,26 @@ def finger_footprints(pose: Floats, opening: float, finger: tuple[float, float, 
     half = (finger[0] / 2, finger[1] / 2)
     across = (opening + finger[0]) / 2 * np.array([np.cos(pose[3]), np.sin(pose[3])])
     return [rectangle(pose[:2] + side * across, half, pose[3]) for side in (-1, 1)]
+
+
+def convex_hull(points: Floats) -> Floats:
+    """Corners (m, 2) of the convex hull of points (n, 2), counterclockwise from the lowest x (Andrew 1979)."""
+    ordered = sorted(set(map(tuple, points.tolist())))
+    corners = []
+    for way in (ordered, ordered[::-1]):
+        chain: list[tuple[float, float]] = []
+        for x, y in way:
+            while len(chain) > 1 and _turn(chain[-2], chain[-1], (x, y)) <= FLAT:
+                chain.pop()
+            chain.append((x, y))
+        corners += chain[:-1]
+    return np.array(corners)
+
+
+def _turn(first: tuple[float, float], second: tuple[float, float], third: tuple[float, float]) -> float:
+    """Twice the area of a triangle, positive when its corners turn counterclockwise."""
+    (ax, ay), (bx, by), (cx, cy) = first, second, third
+    return (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
 
 
 def gap(first: Floats, second: Floats) -> float:

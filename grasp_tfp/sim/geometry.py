@@ -8,7 +8,6 @@ __all__ = [
     "BLOCK",
     "CAMERA",
     "JAW",
-    "OBJECTS",
     "TRAY",
     "WORKSPACE",
     "Box",
@@ -95,11 +94,10 @@ JAW = Jaw()
 WORKSPACE = Workspace()
 CAMERA = Camera()
 BLOCK = Box(half_extents=(0.085, 0.021, 0.02), mass=0.1, colour=(0.80, 0.28, 0.16))
-OBJECTS = {"block": BLOCK}
 
 
-def describe_cell() -> dict[str, Any]:
+def describe_cell(workspace: Workspace = WORKSPACE) -> dict[str, Any]:
     """Camera, jaw, tray and workspace as JSON values: what a policy has to be trained for."""
-    cell: dict[str, Any] = {"camera": CAMERA, "jaw": JAW, "tray": TRAY, "workspace": WORKSPACE}
+    cell: dict[str, Any] = {"camera": CAMERA, "jaw": JAW, "tray": TRAY, "workspace": workspace}
     described: dict[str, Any] = json.loads(json.dumps({name: dataclasses.asdict(part) for name, part in cell.items()}))
     return described

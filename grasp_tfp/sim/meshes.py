@@ -2,16 +2,19 @@
 
 import functools
 import importlib.util
+import itertools
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from grasp_tfp.errors import GraspError, unknown_name
-from grasp_tfp.sim.geometry import JAW, OBJECTS, TRAY, Vector
+from grasp_tfp.errors import GraspError
+from grasp_tfp.sim.geometry import JAW, TRAY, Box, Vector
+from grasp_tfp.sim.lathe import Band, Lathe
+from grasp_tfp.sim.objects import find_object
 
-__all__ = ["Mesh", "arm_meshes", "box_mesh", "cell_meshes", "jaw_meshes", "object_mesh"]
+__all__ = ["Mesh", "arm_meshes", "box_mesh", "cell_meshes", "jaw_meshes", "object_meshes"]
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +26,12 @@ ORANGE: Vector = (0.98, 0.45, 0.08)
 LINK_COLOURS = (GREY, WHITE, ORANGE, WHITE, ORANGE, WHITE, ORANGE, GREY)
 CORNERS = np.array([[x, y, z] for z in (-1, 1) for y in (-1, 1) for x in (-1, 1)], dtype=np.float64)
 SIDES = np.array([[0, 4, 6, 2], [1, 3, 7, 5], [0, 1, 5, 4], [2, 6, 7, 3], [0, 2, 3, 1], [4, 5, 7, 6]])
+
+ROUND = 32
+"""Sides of what the camera sees of a turned body."""
+
+CREASE = np.radians(40)
+"""Surfaces that meet at a larger angle than this show an edge."""
 
 
 class Mesh(NamedTuple):
@@ -81,11 +90,12 @@ def jaw_meshes(opening: float) -> list[Mesh]:
 
 
 @functools.cache
-def object_mesh(name: str) -> Mesh:
-    """The surface of an object of `OBJECTS`, in its own frame."""
-    if name not in OBJECTS:
-        raise unknown_name("object", name, OBJECTS)
-    return box_mesh(OBJECTS[name].half_extents, (0, 0, 0), OBJECTS[name].colour)
+def object_meshes(name: str) -> tuple[Mesh, ...]:
+    """The surface of an object, in its own frame, one mesh for each of its colours."""
+    thing = find_object(name)
+    if isinstance(thing, Box):
+        return (box_mesh(thing.half_extents, (0, 0, 0), thing.colour),)
+    return _lathe_meshes(thing)
 
 
 @functools.cache
@@ -100,6 +110,44 @@ def arm_meshes() -> tuple[Mesh, ...]:
         raise GraspError("The arm's meshes need pybullet_data, which comes with PyBullet. Run `pip install pybullet`.")
     folder = Path(found.submodule_search_locations[0]) / "kuka_iiwa" / "meshes"
     return tuple(_read_obj(folder / f"link_{link}.obj", colour) for link, colour in enumerate(LINK_COLOURS))
+
+
+def _lathe_meshes(thing: Lathe) -> tuple[Mesh, ...]:
+    """The bands of a turned body; the normals are smooth but for edges sharper than `CREASE`."""
+    outline = thing.outline
+    steps = np.diff(outline, axis=0)
+    lengths = np.linalg.norm(steps, axis=1, keepdims=True)
+    outward = np.stack([steps[:, 1], -steps[:, 0]], axis=1) / np.maximum(lengths, 1e-12)
+    stretches = [k for k in range(len(steps)) if lengths[k] > 0]
+    ends = np.repeat(outward[:, None], 2, axis=1)
+    for before, after in itertools.pairwise(stretches):
+        if outward[before] @ outward[after] > np.cos(CREASE):
+            ends[before, 1] = ends[after, 0] = (outward[before] + outward[after]) / 2
+    ends /= np.maximum(np.linalg.norm(ends, axis=-1, keepdims=True), 1e-12)
+    owner = np.repeat(np.arange(len(thing.bands)), [len(band.outline) for band in thing.bands])
+    return tuple(
+        _band_mesh([(outline[k : k + 2], ends[k]) for k in stretches if owner[k] == number], band)
+        for number, band in enumerate(thing.bands)
+    )
+
+
+def _band_mesh(stretches: list[tuple[Floats, Floats]], band: Band) -> Mesh:
+    """Straight stretches of an outline and the normals at their ends, each (2, 2), turned around the axis."""
+    turns = 2 * np.pi * np.arange(ROUND) / ROUND
+    around = np.stack([np.cos(turns), np.sin(turns)], axis=1)
+
+    def turned(ends: Floats) -> Floats:
+        points = np.empty((2, ROUND, 3))
+        points[..., :2] = ends[:, None, :1] * around
+        points[..., 2] = ends[:, 1:]
+        return points.reshape(-1, 3)
+
+    low = np.arange(ROUND, dtype=np.int32)
+    next_low, high = np.roll(low, -1), low + ROUND
+    strip = np.concatenate([np.stack([low, next_low, high], 1), np.stack([next_low, high[next_low], high], 1)])
+    faces = np.concatenate([strip + 2 * ROUND * number for number in range(len(stretches))])
+    vertices, normals = (np.concatenate([turned(pair[part]) for pair in stretches]) for part in (0, 1))
+    return Mesh(vertices, normals, faces, np.array(band.colour))
 
 
 def _read_obj(path: Path, colour: Vector) -> Mesh:

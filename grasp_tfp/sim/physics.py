@@ -8,14 +8,17 @@ labels agree with a finer reference.
 """
 
 import dataclasses
+import itertools
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grasp_tfp.quiet import quiet_stderr
-from grasp_tfp.sim.footprint import box_footprint, finger_footprints, gap, jaw_footprint
-from grasp_tfp.sim.geometry import JAW, OBJECTS, TRAY, Jaw
+from grasp_tfp.sim.footprint import finger_footprints, gap, jaw_footprint
+from grasp_tfp.sim.geometry import JAW, TRAY, Box, Jaw
+from grasp_tfp.sim.objects import find_object, footprint, top
+from grasp_tfp.sim.shapes import shape_file
 from grasp_tfp.trial import Scene
 
 with quiet_stderr():
@@ -56,19 +59,18 @@ def may_hold(scene: Scene, gripper_pose: Floats, jaw: Jaw = JAW) -> bool:
     swept = jaw_footprint(gripper_pose, jaw.opening, jaw.finger)
     if all(gap(swept, thing) > 0 for thing in _footprints(scene)):
         return False
-    return _finger_gap(scene, gripper_pose, jaw) > -ON_TOP
+    flat = [isinstance(find_object(name), Box) for name in scene.objects]
+    return _finger_gap(gripper_pose, jaw, list(itertools.compress(_footprints(scene), flat))) > -ON_TOP
 
 
-def _finger_gap(scene: Scene, gripper_pose: Floats, jaw: Jaw) -> float:
-    """The smallest distance of an open finger from an object, negative where it comes down on one [m]."""
+def _finger_gap(gripper_pose: Floats, jaw: Jaw, things: list[Floats]) -> float:
+    """The smallest distance of an open finger from a footprint, negative where it comes down on one [m]."""
     fingers = finger_footprints(gripper_pose, jaw.opening, jaw.finger)
-    return min(gap(finger, thing) for finger in fingers for thing in _footprints(scene))
+    return min((gap(finger, thing) for finger in fingers for thing in things), default=np.inf)
 
 
 def _footprints(scene: Scene) -> list[Floats]:
-    return [
-        box_footprint(pose, OBJECTS[name].half_extents) for name, pose in zip(scene.objects, scene.poses, strict=True)
-    ]
+    return [footprint(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True)]
 
 
 class GraspWorld:
@@ -102,11 +104,9 @@ class GraspWorld:
         """Descends at `gripper_pose` (4,), closes, lifts, and looks whether an object came along."""
         self._reset()
         objects = [self._add_object(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True)]
-        top = max(
-            OBJECTS[name].half_extents[2] + pose[2] for name, pose in zip(scene.objects, scene.poses, strict=True)
-        )
+        highest = max(top(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True))
         clear = self._clear(scene, gripper_pose)
-        gripper = self._add_jaw(gripper_pose, height=self.jaw.grasp_height if clear else top + 0.005)
+        gripper = self._add_jaw(gripper_pose, height=self.jaw.grasp_height if clear else highest + 0.005)
         if not clear:
             self._move(gripper, height=self.jaw.grasp_height, speed=0.6)
             if self._height(gripper) > self.jaw.grasp_height + BLOCKED:
@@ -118,11 +118,18 @@ class GraspWorld:
         poses = self._poses(objects)
         return GraspOutcome(bool(np.any(poses[:, 2] > LIFTED)), poses)
 
+    def settle(self, scene: Scene, seconds: float) -> Floats:
+        """Where the objects are (n, 7) after some time without a jaw."""
+        self._reset()
+        objects = [self._add_object(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True)]
+        self._step(seconds)
+        return self._poses(objects)
+
     def _clear(self, scene: Scene, gripper_pose: Floats) -> bool:
         """Whether the open fingers come down beside everything, so that their descent changes nothing."""
         corners = np.array(finger_footprints(gripper_pose, self.jaw.opening, self.jaw.finger))
         within = np.abs(corners - TRAY.centre).max() < TRAY.inner_half - CLEAR
-        return bool(within and _finger_gap(scene, gripper_pose, self.jaw) > CLEAR)
+        return bool(within and _finger_gap(gripper_pose, self.jaw, _footprints(scene)) > CLEAR)
 
     def _reset(self) -> None:
         c = self._client
@@ -152,11 +159,14 @@ class GraspWorld:
         pybullet.changeDynamics(body, -1, lateralFriction=0.6, physicsClientId=c)
 
     def _add_object(self, name: str, pose: Floats) -> int:
-        box = OBJECTS[name]
-        c = self._client
-        shape = pybullet.createCollisionShape(pybullet.GEOM_BOX, halfExtents=box.half_extents, physicsClientId=c)
+        thing, c = find_object(name), self._client
+        if isinstance(thing, Box):
+            shape = pybullet.createCollisionShape(pybullet.GEOM_BOX, halfExtents=thing.half_extents, physicsClientId=c)
+        else:
+            file = str(shape_file(name, thing))
+            shape = pybullet.createCollisionShape(pybullet.GEOM_MESH, fileName=file, physicsClientId=c)
         body: int = pybullet.createMultiBody(
-            box.mass, shape, -1, pose[:3], pose[3:], useMaximalCoordinates=1, physicsClientId=c
+            thing.mass, shape, -1, pose[:3], pose[3:], useMaximalCoordinates=1, physicsClientId=c
         )
         pybullet.changeDynamics(body, -1, lateralFriction=0.6, physicsClientId=c)
         return body

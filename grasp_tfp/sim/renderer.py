@@ -1,5 +1,6 @@
 """Camera images of the simulated cell, as a pure function of scene and gripper pose."""
 
+import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from grasp_tfp.errors import GraspError
 from grasp_tfp.sim.geometry import CAMERA, JAW, Camera
 from grasp_tfp.sim.kinematics import joint_angles, link_poses
-from grasp_tfp.sim.meshes import Mesh, arm_meshes, cell_meshes, jaw_meshes, object_mesh
+from grasp_tfp.sim.meshes import Mesh, arm_meshes, cell_meshes, jaw_meshes, object_meshes
 from grasp_tfp.sim.rasteriser import box_filter, draw
 from grasp_tfp.trial import Scene
 
@@ -81,8 +82,9 @@ class Renderer:
     def _scene_layer(self, scene: Scene) -> _Layer:
         key = scene.objects, scene.poses.tobytes()
         if self._last is None or self._last[0] != key:
-            meshes = [object_mesh(name) for name in scene.objects]
-            self._last = key, self._with(self._cell, meshes, object_poses(scene))
+            meshes = [object_meshes(name) for name in scene.objects]
+            poses = np.repeat(object_poses(scene), [len(bands) for bands in meshes], axis=0)
+            self._last = key, self._with(self._cell, itertools.chain(*meshes), poses)
         return self._last[1]
 
     def _with(self, layer: _Layer, meshes: Iterable[Mesh], poses: Floats) -> _Layer:

@@ -1,19 +1,23 @@
 """What lies in the tray, and where a grasp of it should go."""
 
 import dataclasses
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grasp_tfp.actions import wrap_yaw
 from grasp_tfp.errors import unknown_name
-from grasp_tfp.sim.footprint import gap, rectangle
-from grasp_tfp.sim.geometry import BLOCK, JAW, TRAY, WORKSPACE
+from grasp_tfp.sim.footprint import finger_footprints, gap, rectangle
+from grasp_tfp.sim.geometry import BLOCK, JAW, TRAY, WORKSPACE, Workspace, describe_cell
+from grasp_tfp.sim.objects import BOTTLES, HELDOUT_BOTTLES, LATHES, footprint, rotation
+from grasp_tfp.sim.scenes import scatter
 from grasp_tfp.trial import Scene
 
-__all__ = ["TASKS", "Task", "find_task", "oracle_grasps", "random_pose"]
+__all__ = ["TASKS", "Task", "describe_cell_of", "find_task", "oracle_grasps", "random_pose"]
 
 Floats = NDArray[np.float64]
 
@@ -23,8 +27,26 @@ SPAWN = 0.08
 GAP = 0.03
 """Smallest distance between two blocks, and from a block to a wall [m]."""
 
-
 GROWN_HALF = (BLOCK.half_extents[0] + GAP / 2, BLOCK.half_extents[1] + GAP / 2)
+
+
+BOTTLE_WORKSPACE = Workspace(half_width=0.15)
+"""Wide enough for a finger to come down on a wall, as on the paper's robots, and for the paper's random success."""
+
+BOTTLE_SPAWN = 0.13
+"""`SPAWN` of bottles, cans and cups [m]."""
+
+CROWDED_GAP = 0.012
+"""Smallest distance between five or six objects [m]."""
+
+ENOUGH = 0.004
+"""Room beside an open finger that no grasp needs more than [m]."""
+
+TURNS = 12
+"""How many yaws are tried for an object that stands."""
+
+SHIFTS = (0.0, 0.01, -0.01, 0.02, -0.02)
+"""Places along an object that lies, from its centre [m]."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +56,9 @@ class Task:
     name: str
     scene: Callable[[np.random.Generator], Scene]
     """Draws a scene at rest."""
+
+    workspace: Workspace = WORKSPACE
+    """Where the gripper may go."""
 
 
 def find_task(name: str) -> Task:
@@ -47,20 +72,52 @@ def find_task(name: str) -> Task:
     return TASKS[name]
 
 
-def random_pose(rng: np.random.Generator) -> Floats:
-    """A gripper pose (4,) drawn uniformly from the free space of the workspace."""
+def describe_cell_of(tasks: Iterable[str]) -> dict[str, Any]:
+    """The cell with the widest workspace of some tasks; that of a task unknown here counts as the blocks'."""
+    known = [TASKS[name].workspace for name in tasks if name in TASKS]
+    return describe_cell(max(known, key=lambda workspace: workspace.half_width, default=WORKSPACE))
+
+
+def random_pose(rng: np.random.Generator, workspace: Workspace = WORKSPACE) -> Floats:
+    """A gripper pose (4,) drawn uniformly from the free space of a workspace."""
     x, y = TRAY.centre
-    half = WORKSPACE.half_width
-    low = [x - half, y - half, WORKSPACE.z_low, -np.pi / 2]
-    high = [x + half, y + half, WORKSPACE.z_high, np.pi / 2]
+    half = workspace.half_width
+    low = [x - half, y - half, workspace.z_low, -np.pi / 2]
+    high = [x + half, y + half, workspace.z_high, np.pi / 2]
     return rng.uniform(low, high)
 
 
 def oracle_grasps(scene: Scene) -> Floats:
-    """The grasp that a person would choose for each object: its centre, the jaw across, (n, 4)."""
-    yaw = 2.0 * np.arctan2(scene.poses[:, 5], scene.poses[:, 6]) + np.pi / 2
-    height = np.full(len(scene.poses), JAW.grasp_height)
-    return np.column_stack([scene.poses[:, :2], height, wrap_yaw(yaw)])
+    """The grasp that a person would choose for each object: its centre, the jaw across, (n, 4).
+
+    Where an open finger would come down on another object or a wall, the grasp moves along an object that lies, or
+    turns about one that stands, to where there is most room.
+    """
+    footprints = [footprint(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True)]
+    grasps = []
+    for number, (name, pose) in enumerate(zip(scene.objects, scene.poses, strict=True)):
+        others = footprints[:number] + footprints[number + 1 :]
+        grasps.append(max(_possible_grasps(name, pose), key=functools.partial(_room, others)))
+    return np.array(grasps)
+
+
+def _possible_grasps(name: str, pose: Floats) -> Floats:
+    """Grasps of one object in the order that a person would try them, (n, 4)."""
+    yaw = 2.0 * np.arctan2(pose[5], pose[6]) + np.pi / 2
+    x, y, upwards = rotation(pose)[:, 2]
+    if name not in LATHES:
+        return np.array([[*pose[:2], JAW.grasp_height, wrap_yaw(yaw)]])
+    if upwards > np.cos(np.pi / 4):
+        return np.array([[*pose[:2], JAW.grasp_height, wrap_yaw(yaw + np.pi * k / TURNS)] for k in range(TURNS)])
+    yaw = wrap_yaw(np.arctan2(y, x) + np.pi / 2)
+    return np.array([[*(pose[:2] + shift * np.array([x, y])), JAW.grasp_height, yaw] for shift in SHIFTS])
+
+
+def _room(others: list[Floats], grasp: Floats) -> float:
+    """Distance of the open fingers from the nearest other object or wall, at most `ENOUGH` [m]."""
+    fingers = finger_footprints(grasp, JAW.opening, JAW.finger)
+    to_wall = TRAY.inner_half - float(np.abs(np.array(fingers) - TRAY.centre).max())
+    return min(ENOUGH, to_wall, *(gap(finger, other) for finger in fingers for other in others))
 
 
 def _two_blocks(rng: np.random.Generator) -> Scene:
@@ -90,4 +147,16 @@ def _grown_block(offset: Floats, yaw: float) -> Floats:
     return rectangle(offset, GROWN_HALF, yaw)
 
 
-TASKS = {"blocks": Task("blocks", _two_blocks)}
+def _bottles(name: str, objects: tuple[str, ...], count: tuple[int, int], apart: float = GAP) -> Task:
+    return Task(name, functools.partial(scatter, objects, count, BOTTLE_SPAWN, apart), BOTTLE_WORKSPACE)
+
+
+TASKS = {
+    task.name: task
+    for task in (
+        Task("blocks", _two_blocks),
+        _bottles("bottles", BOTTLES, (2, 2)),
+        _bottles("bottles-heldout", HELDOUT_BOTTLES, (2, 2)),
+        _bottles("bottles-5", BOTTLES, (5, 6), CROWDED_GAP),
+    )
+}

@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from grasp_tfp.errors import GraspError
-from grasp_tfp.sim.geometry import CAMERA, JAW, OBJECTS, TRAY
+from grasp_tfp.sim.geometry import BLOCK, CAMERA, JAW, TRAY
 from grasp_tfp.sim.kinematics import joint_angles
+from grasp_tfp.sim.meshes import object_meshes
 from grasp_tfp.sim.renderer import Renderer, camera_matrix
 from grasp_tfp.sim.tasks import find_task, random_pose
 from grasp_tfp.trial import Scene
@@ -24,9 +25,9 @@ def renderer() -> Renderer:
     return Renderer(SIZE)
 
 
-def drawn(seed: int) -> tuple[Scene, NDArray[np.float64]]:
+def drawn(seed: int, task: str = "blocks") -> tuple[Scene, NDArray[np.float64]]:
     rng = np.random.default_rng(seed)
-    return find_task("blocks").scene(rng), random_pose(rng)
+    return find_task(task).scene(rng), random_pose(rng)
 
 
 def differ(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -57,10 +58,7 @@ def tiny_renderer(scene: Scene, pose: NDArray[np.float64]) -> tuple[NDArray[np.b
         box([size / 2 for size in JAW.finger], [*(pose[:2] + side * offset), pose[2] + JAW.finger[2] / 2], yaw)
         for side in (-1, 1)
     ]
-    objects = [
-        box(list(OBJECTS[name].half_extents), list(where[:3]), list(where[3:]))
-        for name, where in zip(scene.objects, scene.poses, strict=True)
-    ]
+    objects = [_object(client, name, where) for name, where in zip(scene.objects, scene.poses, strict=True)]
     half, wall, height = TRAY.inner_half, TRAY.thickness / 2, TRAY.wall_height / 2
     for side in (-half - wall, half + wall):
         box([wall, half + 2 * wall, height], [TRAY.centre[0] + side, TRAY.centre[1], height], [0, 0, 0, 1])
@@ -75,9 +73,26 @@ def tiny_renderer(scene: Scene, pose: NDArray[np.float64]) -> tuple[NDArray[np.b
     return np.isin(bodies, objects), np.isin(bodies, [arm, palm, *fingers])
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_silhouettes_are_those_of_tiny_renderer(renderer: Renderer, seed: int) -> None:
-    scene, pose = drawn(seed)
+def _object(client: int, name: str, where: NDArray[np.float64]) -> int:
+    """An object as PyBullet shows it: all colours of its surface as one mesh."""
+    meshes = object_meshes(name)
+    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
+    shape = pybullet.createVisualShape(
+        pybullet.GEOM_MESH,
+        vertices=np.concatenate([mesh.vertices for mesh in meshes]).tolist(),
+        normals=np.concatenate([mesh.normals for mesh in meshes]).tolist(),
+        indices=np.concatenate([mesh.faces + start for mesh, start in zip(meshes, starts, strict=False)])
+        .ravel()
+        .tolist(),
+        physicsClientId=client,
+    )
+    body: int = pybullet.createMultiBody(0, -1, shape, where[:3].tolist(), where[3:].tolist(), physicsClientId=client)
+    return body
+
+
+@pytest.mark.parametrize(("task", "seed"), [("blocks", 0), ("blocks", 1), ("bottles", 0), ("bottles-5", 1)])
+def test_silhouettes_are_those_of_tiny_renderer(renderer: Renderer, task: str, seed: int) -> None:
+    scene, pose = drawn(seed, task)
     image, initial = renderer.image(scene, pose), renderer.initial_image(scene)
     objects, arm = tiny_renderer(scene, pose)
     assert overlap(differ(image, initial), arm) > 0.95
@@ -86,7 +101,7 @@ def test_silhouettes_are_those_of_tiny_renderer(renderer: Renderer, seed: int) -
 
 
 def test_a_block_spans_what_the_camera_matrix_says(renderer: Renderer) -> None:
-    half = np.array(OBJECTS["block"].half_extents)
+    half = np.array(BLOCK.half_extents)
     scene = Scene(("block",), np.array([[*TRAY.centre, half[2], 0, 0, 0, 1]], dtype=np.float64))
     rows, columns = np.nonzero(differ(renderer.initial_image(scene), renderer.initial_image(EMPTY)))
     corners = [
