@@ -30,7 +30,7 @@ GAP = 0.03
 GROWN_HALF = (BLOCK.half_extents[0] + GAP / 2, BLOCK.half_extents[1] + GAP / 2)
 
 
-BOTTLE_WORKSPACE = Workspace(half_width=0.15)
+BOTTLE_WORKSPACE = Workspace(half_width=0.14)
 """Wide enough for a finger to come down on a wall, as on the paper's robots, and for the paper's random success."""
 
 BOTTLE_SPAWN = 0.13

@@ -1,5 +1,6 @@
 """What is written is what is read, up to where a log was cut off; anything else is named."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from mcap.writer import Writer
 
 from grasp_pipelines.trial_log import MalformedLog, TrialWriter, log_files, read_trials
 from grasp_tfp.errors import UsageError
+from grasp_tfp.sim.objects import BOTTLES, OBJECTS
 from grasp_tfp.trial import Scene, Trial
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -179,6 +181,28 @@ def test_other_tools_can_read_the_log(tmp_path: Path) -> None:
     for schema, _, message in messages:
         assert schema is not None
         assert set(json.loads(schema.data)["required"]) == set(message)
+
+
+def test_the_scene_shows_every_object_where_it_lies(tmp_path: Path) -> None:
+    standing = np.array([0.6, 0.1, 0.03, 0.0, 0.0, 0.0, 1.0])
+    lying = np.array([0.5, 0.0, 0.035, 0.0, np.sqrt(0.5), 0.0, np.sqrt(0.5)])
+    block = np.array([0.55, -0.1, 0.02, 0.0, 0.0, 0.0, 1.0])
+    trial = dataclasses.replace(
+        numbered(0), scene=Scene(("block", BOTTLES[0], BOTTLES[1]), np.array([block, lying, standing]))
+    )
+    write(tmp_path / "log.mcap", trial)
+    with open(tmp_path / "log.mcap", "rb") as stream:
+        ((_, _, message),) = make_reader(stream).iter_messages(topics=["/scene"])
+    (entity,) = json.loads(message.data)["entities"]
+    (cube,), (first, second) = entity["cubes"], entity["cylinders"]
+    assert cube["size"] == {"x": 0.17, "y": 0.042, "z": 0.04}
+    assert cube["pose"]["position"] == {"x": 0.55, "y": -0.1, "z": 0.02}
+    outline = OBJECTS[BOTTLES[0]].outline  # type: ignore[union-attr]
+    along = (outline[:, 1].min() + outline[:, 1].max()) / 2
+    assert first["size"]["z"] == pytest.approx(np.ptp(outline[:, 1]))
+    assert first["size"]["x"] == first["size"]["y"] == pytest.approx(2 * outline[:, 0].max())
+    assert list(first["pose"]["position"].values()) == pytest.approx([0.5 + along, 0.0, 0.035])
+    assert second["pose"]["position"]["x"] == pytest.approx(0.6)
 
 
 def test_logs_are_never_overwritten(tmp_path: Path) -> None:

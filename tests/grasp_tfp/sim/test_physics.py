@@ -71,7 +71,7 @@ class WithoutExits(GraspWorld):
         return False
 
 
-@pytest.mark.parametrize(("task", "grasps"), [("blocks", 200), ("bottles", 100)])
+@pytest.mark.parametrize(("task", "grasps"), [("blocks", 200), ("bottles", 60)])
 def test_no_early_exit_changes_a_label(world: GraspWorld, task: str, grasps: int) -> None:
     skipped = held = 0
     with WithoutExits() as slow:
@@ -83,7 +83,7 @@ def test_no_early_exit_changes_a_label(world: GraspWorld, task: str, grasps: int
             held += success
             assert success == (may_hold(scene, pose) and world.grasp(scene, pose).success)
     assert skipped > grasps / 4
-    assert held > 5
+    assert held > 2
 
 
 def test_the_outcome_does_not_depend_on_the_grasps_before_it(world: GraspWorld) -> None:
