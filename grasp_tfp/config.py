@@ -9,13 +9,18 @@ from typing import Any
 
 from grasp_tfp.errors import UsageError, unknown_name
 
-__all__ = ["PRESETS", "Config", "DensityConfig", "TrainConfig", "VisionConfig", "load_config"]
+__all__ = ["PRESETS", "ActionConfig", "Config", "DensityConfig", "TrainConfig", "VisionConfig", "load_config"]
+
+SCALES = ("predicted", "learned", "fixed")
+SCALE_FUNCTIONS = ("softplus", "exp")
 
 
 def _require_positive(name: str, section: Any, *positive: str) -> None:
     for field in dataclasses.fields(section):
         value = getattr(section, field.name)
         for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, str):
+                continue
             if number < 0 or (number == 0 and field.name in positive):
                 bound = "above 0" if field.name in positive else "0 or more"
                 raise UsageError(f"Invalid value for {name}.{field.name}: expected {bound}, received {number}.")
@@ -71,6 +76,27 @@ class VisionConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class ActionConfig:
+    """What the network's actions are."""
+
+    size: int = 4
+    """Numbers of an action: 4 for (dx, dy, dz, dyaw), 6 with a rotation vector in place of dyaw."""
+
+    yaw_period: float = 0.0
+    """Turn after which a grasp is the same [rad], where the density over dyaw wraps around: π for a parallel jaw, 2π
+    without its symmetry. 0 keeps dyaw in [-π/2, π/2) and gives the density tails there."""
+
+    def __post_init__(self) -> None:
+        """Reject actions that there are not."""
+        _require_positive("action", self)
+        if self.size not in (4, 6):
+            raise UsageError(f"Invalid value for action.size: expected 4 or 6, received {self.size}.")
+        if self.size == 6 and self.yaw_period:
+            raise UsageError(f"action.yaw_period has no meaning for rotation vectors (action.size = 6): "
+                             f"expected 0, received {self.yaw_period}.")  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
 class DensityConfig:
     """The density over actions (Section IV-A)."""
 
@@ -86,6 +112,12 @@ class DensityConfig:
     log_scale_bound: float = 2.0
     """Largest absolute log-scale of a coupling; without a bound, training meets NaN."""
 
+    scale: str = "predicted"
+    """Where standard deviations come from: `predicted` from the observation, `learned` without it, or `fixed`."""
+
+    scale_function: str = "softplus"
+    """What makes them positive, `softplus` or `exp`; with `learned`, `exp` escapes a wide start far sooner."""
+
     initial_scale: float = 1.0
     """Standard deviation of the Gaussians at the start, in whitened actions."""
 
@@ -94,6 +126,9 @@ class DensityConfig:
 
     def __post_init__(self) -> None:
         """Reject sizes that no density can have."""
+        for field, choices in (("scale", SCALES), ("scale_function", SCALE_FUNCTIONS)):
+            if (value := getattr(self, field)) not in choices:
+                raise unknown_name(f"density.{field}", value, choices)
         _require_positive("density", self, "components", "couplings", "hidden", "log_scale_bound", "initial_scale")
         if self.scale_floor >= self.initial_scale:
             raise UsageError(f"density.scale_floor must be below density.initial_scale ({self.initial_scale}): "
@@ -126,7 +161,7 @@ class TrainConfig:
     """Momentum of the moving average of the weights, which is what a run keeps."""
 
     label_noise: tuple[float, ...] = (0.003, 0.003, 0.010, math.radians(2))
-    """Standard deviation of the noise added to (dx, dy, dz) [m] and dyaw [rad] of every label."""
+    """Standard deviation of the noise added to the numbers of every label, such as (dx, dy, dz) [m] and dyaw [rad]."""
 
     pose_loss: float = 0.3
     """Weight of reading the gripper's own pose off the image, which every robot knows."""
@@ -137,8 +172,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Reject numbers that no run can have."""
         _require_positive("train", self, "batch_size", "steps", "learning_rate", "clip_norm")
-        if len(self.label_noise) != 4:
-            raise UsageError(f"train.label_noise needs 4 numbers (dx, dy, dz, dyaw): received {self.label_noise}.")
+        if len(self.label_noise) not in (4, 6):
+            raise UsageError(f"train.label_noise needs 4 numbers (dx, dy, dz, dyaw), or 6 with a rotation vector: "
+                             f"received {self.label_noise}.")  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,6 +182,7 @@ class Config:
     """Everything that decides what a training run computes, besides its data."""
 
     vision: VisionConfig = VisionConfig()
+    action: ActionConfig = ActionConfig()
     density: DensityConfig = DensityConfig()
     train: TrainConfig = TrainConfig()
 
@@ -188,7 +225,7 @@ def load_config(preset: str = "laptop", toml_path: Path | None = None, overrides
 
     Args:
         preset: Name of one of `PRESETS`.
-        toml_path: File with the tables `[vision]`, `[density]` and `[train]`.
+        toml_path: File with the tables `[vision]`, `[action]`, `[density]` and `[train]`.
         overrides: Single values, such as `train.learning_rate=1e-4` or `vision.dense=[256, 128]`.
 
     Raises:

@@ -5,26 +5,23 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from tensorflow_probability import bijectors as tfb
-from tensorflow_probability import distributions as tfd
 
 from grasp_tfp.config import Config
-from grasp_tfp.errors import unknown_name
+from grasp_tfp.errors import UsageError, unknown_name
 from grasp_tfp.models.gmm import GaussianMixtureHead
 from grasp_tfp.models.losses import negative_log_likelihood
+from grasp_tfp.models.mixture import NUM_SAMPLES, ComponentMixture
 from grasp_tfp.models.mof import MixtureOfFlowsHead
 from grasp_tfp.models.real_nvp import RealNVPHead
+from grasp_tfp.models.transformed import Scaled, Wrapped, wrap
 from grasp_tfp.models.vision import VisionNetwork
 
-__all__ = ["ACTION_SIZE", "DENSITIES", "NUM_SAMPLES", "Actor", "build_actor"]
+__all__ = ["DENSITIES", "Actor", "build_actor"]
 
 Tensors = dict[str, tf.Tensor]
 
-ACTION_SIZE = 4
-"""An action is (dx, dy, dz) [m] and dyaw [rad], relative to the gripper."""
-
-NUM_SAMPLES = 64
-"""Actions sampled for each observation (Section VI-B)."""
+POSE_SIZE = 4
+"""A gripper pose is (x, y, z) [m] and yaw [rad]."""
 
 DENSITIES: dict[str, type[keras.layers.Layer]] = {
     "gmm": GaussianMixtureHead,
@@ -36,13 +33,16 @@ DENSITIES: dict[str, type[keras.layers.Layer]] = {
 class Actor(keras.Model):
     """A conditional density over grasps.
 
+    An action is (dx, dy, dz) [m] and dyaw [rad], relative to the gripper (A = 4), or has a rotation vector [rad] in
+    place of dyaw (A = 6), as `config.action` says.
+
     Call arguments:
         observation: `image` and `initial_image`, each uint8, (B, S, S, 3).
 
     Returns:
         The parameters of the density and `gripper_pose`, the robot's own pose as read off the image, (B, 5).
 
-    Fit it with actions (B, 4) as targets and rewards as sample weights. If `train.pose_loss` is above 0, the
+    Fit it with actions (B, A) as targets and rewards as sample weights. If `train.pose_loss` is above 0, the
     observations of training and validation also hold `gripper_pose` (B, 4), which nothing else reads.
     """
 
@@ -57,21 +57,26 @@ class Actor(keras.Model):
         super().__init__(**kwargs)
         if density not in DENSITIES:
             raise unknown_name("density", density, DENSITIES)
+        size = config.action.size
+        if len(config.train.label_noise) != size:
+            raise UsageError(f"train.label_noise needs as many numbers as an action has: expected {size}, "
+                             f"received {config.train.label_noise}.")  # fmt: skip
         self.config, self.density = config, density
+        self.periods = (0.0, 0.0, 0.0, config.action.yaw_period or math.pi) if size == 4 else (0.0,) * size
         self.vision = VisionNetwork(config.vision, name="vision")
-        self.head = DENSITIES[density](ACTION_SIZE, config.density, name=density)
+        self.head = DENSITIES[density](size, config.density, name=density)
         self.pose = keras.layers.Dense(5, name="gripper_pose")
         self.nll = keras.metrics.Mean("nll")
 
     def build(self, input_shape: dict[str, tuple[int | None, ...]]) -> None:
         """Create the statistics that whiten actions and poses."""
-        self.action_mean = self._statistic("action_mean", "zeros")
-        self.action_std = self._statistic("action_std", "ones")
-        self.pose_mean = self._statistic("pose_mean", "zeros")
-        self.pose_std = self._statistic("pose_std", "ones")
+        self.action_mean = self._statistic("action_mean", self.config.action.size, "zeros")
+        self.action_std = self._statistic("action_std", self.config.action.size, "ones")
+        self.pose_mean = self._statistic("pose_mean", POSE_SIZE, "zeros")
+        self.pose_std = self._statistic("pose_std", POSE_SIZE, "ones")
 
-    def _statistic(self, name: str, initializer: str) -> Any:
-        return self.add_weight(name=name, shape=(ACTION_SIZE,), initializer=initializer, trainable=False)
+    def _statistic(self, name: str, size: int, initializer: str) -> Any:
+        return self.add_weight(name=name, shape=(size,), initializer=initializer, trainable=False)
 
     def adapt(self, observation: Tensors, action: Any) -> None:
         """Take means and spreads from a sample of the training data.
@@ -86,7 +91,7 @@ class Actor(keras.Model):
         self.set_pose_statistics(*_mean_and_std(observation["gripper_pose"]))
 
     def set_action_statistics(self, mean: Any, std: Any) -> None:
-        """Set the mean and the standard deviation (4,) of the training actions, [m] and [rad]."""
+        """Set the mean and the standard deviation (A,) of the training actions, [m] and [rad]."""
         self.action_mean.assign(mean)
         self.action_std.assign(std)
 
@@ -100,13 +105,17 @@ class Actor(keras.Model):
         features = self.vision(observation["image"], observation["initial_image"])
         return {**self.head(features), "gripper_pose": self.pose(features)}
 
-    def density_of(self, parameters: Tensors) -> tfd.Distribution:
+    def density_of(self, parameters: Tensors) -> ComponentMixture:
         """The density over actions [m, rad] with the parameters that `call` returned."""
-        unwhiten = tfb.Chain([tfb.Shift(tf.convert_to_tensor(self.action_mean)), tfb.Scale(self.action_std)])
-        return tfd.TransformedDistribution(self.head.distribution(parameters), unwhiten, name=self.name)
+        mean = tf.convert_to_tensor(self.action_mean)
+        density = Scaled(self.head.distribution(parameters), mean, tf.convert_to_tensor(self.action_std))
+        return Wrapped(density, self.periods) if self.config.action.yaw_period else density
 
-    def distribution(self, observation: Tensors) -> tfd.Distribution:
-        """π(·|s), batch shape (B,), event shape (4,), over actions in [m] and [rad]; dyaw is not wrapped."""
+    def distribution(self, observation: Tensors) -> ComponentMixture:
+        """π(·|s), batch shape (B,), event shape (A,), over actions in [m] and [rad].
+
+        Unless `config.action.yaw_period` makes it wrap around, it has tails in dyaw.
+        """
         return self.density_of(self(observation, training=False))
 
     def compute_loss(
@@ -131,12 +140,12 @@ class Actor(keras.Model):
     def _with_label_noise(self, action: tf.Tensor) -> tf.Tensor:
         seed = tf.stack([self.config.train.seed, tf.cast(self.optimizer.iterations, tf.int32)])
         noise = tf.random.stateless_normal(tf.shape(action), seed)
-        return _wrap_yaw(action + noise * tf.constant(self.config.train.label_noise))
+        return wrap(action + noise * tf.constant(self.config.train.label_noise), self.periods)
 
     def _pose_target(self, pose: tf.Tensor) -> tf.Tensor:
-        """Whitened position and the direction of the jaw, which repeats after half a turn, (B, 5)."""
+        """Whitened position and the direction of the jaw, which repeats as that of a grasp, (B, 5)."""
         position = ((pose - self.pose_mean) / self.pose_std)[:, :3]
-        turn = 2 * pose[:, 3:]
+        turn = 2 * math.pi / (self.config.action.yaw_period or math.pi) * pose[:, 3:]
         return tf.concat([position, tf.sin(turn), tf.cos(turn)], axis=-1)
 
     @tf.function(reduce_retracing=True)
@@ -149,15 +158,16 @@ class Actor(keras.Model):
             num_samples: Actions for each observation, n.
 
         Returns:
-            Actions (B, n, 4) [m, rad], dyaw in [-π/2, π/2), and their log-densities (B, n).
+            Actions (B, n, A) [m, rad], dyaw within half a period of 0, by default in [-π/2, π/2), and their
+            log-densities (B, n).
         """
         density = self.distribution(observation)
-        samples = _wrap_yaw(density.sample(num_samples, seed=seed))
+        samples = wrap(density.sample(num_samples, seed=seed), self.periods)
         return tf.transpose(samples, [1, 0, 2]), tf.transpose(density.log_prob(samples))
 
     @tf.function(reduce_retracing=True)
     def log_prob(self, observation: Tensors, action: tf.Tensor) -> tf.Tensor:
-        """Log-densities (B, n) of actions (B, n, 4) [m, rad]."""
+        """Log-densities (B, n) of actions (B, n, A) [m, rad]."""
         return tf.transpose(self.distribution(observation).log_prob(tf.transpose(action, [1, 0, 2])))
 
 
@@ -181,10 +191,3 @@ def build_actor(config: Config, density: str) -> Actor:
 def _mean_and_std(values: Any) -> tuple[tf.Tensor, tf.Tensor]:
     values = tf.cast(values, tf.float32)
     return tf.reduce_mean(values, axis=0), tf.maximum(tf.math.reduce_std(values, axis=0), 1e-3)
-
-
-def _wrap_yaw(action: tf.Tensor) -> tf.Tensor:
-    """The same actions (..., 4) with dyaw in [-π/2, π/2)."""
-    yaw = action[..., 3:]
-    wrapped = yaw - math.pi * tf.floor(yaw / math.pi + 0.5)
-    return tf.concat([action[..., :3], tf.where(wrapped >= math.pi / 2, -math.pi / 2, wrapped)], axis=-1)

@@ -20,7 +20,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from grasp_tfp.errors import BundleRejected, GraspError
-from grasp_tfp.models.actor import ACTION_SIZE, NUM_SAMPLES, Actor
+from grasp_tfp.models.actor import Actor
+from grasp_tfp.models.mixture import NUM_SAMPLES
 
 __all__ = ["FORMAT_VERSION", "Bundle", "export", "load"]
 
@@ -122,7 +123,7 @@ def load(path: Path) -> Bundle:
 def _save_endpoints(actor: Actor, folder: Path) -> None:
     size = actor.config.vision.image_size
     image = tf.TensorSpec([None, size, size, 3], tf.uint8)
-    seed, action = tf.TensorSpec([2], tf.int32), tf.TensorSpec([None, None, ACTION_SIZE], tf.float32)
+    seed, action = tf.TensorSpec([2], tf.int32), tf.TensorSpec([None, None, actor.config.action.size], tf.float32)
 
     def act(image: tf.Tensor, initial_image: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         samples, log_prob = actor.act({"image": image, "initial_image": initial_image}, seed)

@@ -75,6 +75,8 @@ def _halves(point: tf.Tensor, layer: int) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _joined(passed: tf.Tensor, moved: tf.Tensor, layer: int) -> tf.Tensor:
+    if passed.shape[0] == 1:
+        passed = tf.repeat(passed, moved.shape[0], axis=0)
     return tf.concat([passed, moved] if layer % 2 == 0 else [moved, passed], axis=-1)
 
 
@@ -83,10 +85,11 @@ def _scale_and_shift(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Log-scale s and translation t of a layer, each (K, n, B, D - d)."""
     kernel, head = couplings.kernels[layer], couplings.heads[layer]
-    components, number, batch, size = tf.unstack(tf.shape(passed))
-    rows = tf.matmul(tf.reshape(passed, [components, number * batch, size]), kernel)
-    hidden = tf.nn.relu(tf.reshape(rows, [components, number, batch, kernel.shape[-1]]) + context)
-    rows = tf.reshape(hidden, [components, number * batch, kernel.shape[-1]])
+    components, width = kernel.shape[0], kernel.shape[-1]
+    _, number, batch, size = tf.unstack(tf.shape(passed))
+    rows = tf.matmul(tf.reshape(passed, [-1, number * batch, size]), kernel)
+    hidden = tf.nn.relu(tf.reshape(rows, [components, number, batch, width]) + context)
+    rows = tf.reshape(hidden, [components, number * batch, width])
     both = tf.reshape(tf.matmul(rows, head) + couplings.biases[layer], [components, number, batch, head.shape[-1]])
     log_scale, shift = tf.split(both, 2, axis=-1)
     return couplings.bound * tf.tanh(log_scale / couplings.bound), shift
