@@ -71,7 +71,7 @@ class Wrapped(ComponentMixture):
         copies, number, batch, size = tf.unstack(tf.shape(point))
         seen = wrap(point, self.periods)[:, None] + self.images[:, None, None]
         log_prob = self.base.component_log_prob(tf.reshape(seen, [copies, -1, batch, size]))
-        return tf.reduce_logsumexp(tf.reshape(log_prob, [-1, len(self.images), number, batch]), axis=1)
+        return tf.reduce_logsumexp(tf.reshape(log_prob, [-1, self.images.shape[0], number, batch]), axis=1)
 
 
 def wrap(point: tf.Tensor, periods: Sequence[float]) -> tf.Tensor:

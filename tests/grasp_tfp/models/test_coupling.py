@@ -1,12 +1,11 @@
-"""The coupling layers are bijections, with the log-determinants that automatic differentiation finds."""
+"""The coupling layers start harmless, stay bounded and keep apart; `test_densities.py` inverts them."""
 
 import keras
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from grasp_tfp.config import DensityConfig
-from grasp_tfp.models.coupling import CouplingNets, Couplings, forward, inverse
+from grasp_tfp.models.coupling import CouplingNets, Couplings, forward
 
 COMPONENTS, BATCH, NUMBER = 3, 2, 5
 
@@ -26,29 +25,6 @@ def random_points(event_size: int) -> tf.Tensor:
     """Points of shape (K, n, B, D)."""
     shape = (COMPONENTS, NUMBER, BATCH, event_size)
     return tf.constant(np.random.default_rng(0).normal(size=shape), tf.float32)
-
-
-@pytest.mark.parametrize("event_size", [2, 3, 4, 6])
-def test_inverse_undoes_forward(event_size: int) -> None:
-    couplings, latent = random_couplings(event_size), random_points(event_size)
-    point, log_det = forward(couplings, latent)
-    returned, inverse_log_det = inverse(couplings, point)
-    assert np.abs(point - latent).max() > 0.3
-    np.testing.assert_allclose(returned, latent, atol=1e-5)
-    np.testing.assert_allclose(inverse_log_det, -log_det, atol=1e-5)
-
-
-@pytest.mark.parametrize("event_size", [2, 3, 4])
-def test_log_determinant_equals_that_of_the_jacobian(event_size: int) -> None:
-    couplings = random_couplings(event_size)
-    latent = tf.reshape(random_points(event_size), [-1, event_size])
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(latent)
-        point, log_det = forward(couplings, tf.reshape(latent, [COMPONENTS, NUMBER, BATCH, event_size]))
-        point = tf.reshape(point, [-1, event_size])
-    jacobian = tape.batch_jacobian(point, latent, experimental_use_pfor=False)
-    expected = np.linalg.slogdet(jacobian)[1]
-    np.testing.assert_allclose(np.ravel(log_det), expected, atol=1e-5)
 
 
 def test_starts_as_the_identity() -> None:
