@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grasp_tfp.config import PRESETS, Config, load_config
+from grasp_tfp.config import PRESETS, ActionConfig, Config, load_config
 from grasp_tfp.errors import UsageError
 
 
@@ -57,6 +57,10 @@ def test_is_hashable_and_frozen() -> None:
         ("vision.filters=[8]", "vision.kernels needs 2 numbers, one more than vision.filters: received 7"),
         ("density.scale_floor=1.5", "density.scale_floor must be below density.initial_scale"),
         ("train.label_noise=[1]", "train.label_noise needs 4 numbers"),
+        ("density.scale=learnt", "Unknown density.scale 'learnt'.*Did you mean 'learned'"),
+        ("density.scale_function=relu", "Unknown density.scale_function 'relu'"),
+        ("action.size=5", "Invalid value for action.size: expected 4 or 6, received 5"),
+        ("action.yaw_period=-1", "Invalid value for action.yaw_period: expected 0 or more"),
         ("train.steps", "Cannot read the override 'train.steps'"),
         ("steps=3", "Cannot read the override 'steps=3'"),
     ],
@@ -86,3 +90,8 @@ def test_bad_file(tmp_path: Path, content: bytes, message: str) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Cannot read the configuration file"):
         load_config(toml_path=tmp_path / "none.toml")
+
+
+def test_rotation_vectors_have_no_period() -> None:
+    with pytest.raises(UsageError, match="action.yaw_period has no meaning for rotation vectors"):
+        ActionConfig(size=6, yaw_period=1.0)

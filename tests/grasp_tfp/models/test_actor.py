@@ -11,9 +11,10 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from grasp_tfp.config import Config
+from grasp_tfp.config import ActionConfig, Config
 from grasp_tfp.errors import UsageError
 from grasp_tfp.models.actor import DENSITIES, Actor, build_actor
+from grasp_tfp.models.bundle import export
 
 MEAN, STD = [0.01, -0.02, -0.14, 0.0], [0.09, 0.09, 0.04, 0.9]
 SEED = (1, 2)
@@ -138,3 +139,43 @@ def test_loaded_weights_give_the_same_density(small: Config, tmp_path: Path) -> 
     other.load_weights(tmp_path / "actor.weights.h5")
     action = actions(2)[:, None]
     np.testing.assert_array_equal(other.log_prob(observation(), action), actor.log_prob(observation(), action))
+
+
+def test_turns_that_are_declared_periodic_wrap_around(small: Config) -> None:
+    actor = build_actor(dataclasses.replace(small, action=ActionConfig(yaw_period=2 * math.pi)), "mof")
+    actor.set_action_statistics([0.0, 0.0, 0.0, 3.0], [1.0, 1.0, 1.0, 1.0])
+    samples, log_prob = actor.act(observation(), tf.constant(SEED), num_samples=200)
+    yaw = samples[..., 3].numpy()
+    assert yaw.min() >= -math.pi and yaw.max() < math.pi and (np.abs(yaw) > math.pi / 2).any()
+    turned = samples + [0.0, 0.0, 0.0, 2 * math.pi]
+    np.testing.assert_allclose(actor.log_prob(observation(), turned), log_prob, atol=1e-3)
+    grid = np.zeros((2, 2000, 4), np.float32)
+    grid[..., 3] = np.linspace(-math.pi, math.pi, 2000, endpoint=False)
+    rest = 3 * math.log(2 * math.pi) / 2
+    conditional = np.exp(build_actor(actor.config, "real-nvp").log_prob(observation(), grid).numpy() + rest)
+    np.testing.assert_allclose(conditional.sum(axis=1) * 2 * math.pi / 2000, np.ones(2), rtol=0.01)
+
+
+@family
+def test_six_degrees_of_freedom(small: Config, density: str, tmp_path: Path) -> None:
+    config = quiet(dataclasses.replace(small, action=ActionConfig(size=6)), pose_loss=0.1)
+    config = dataclasses.replace(config, train=dataclasses.replace(config.train, label_noise=(0.01,) * 6))
+    actor, seen = build_actor(config, density), observation(32)
+    rng = np.random.default_rng(3)
+    ways = np.array([[1.2, -0.4, 0.3], [-0.2, 0.9, -1.5]])[rng.integers(2, size=32)]
+    done = np.concatenate([rng.normal(0, 0.1, (32, 3)), ways + rng.normal(0, 0.05, (32, 3))], axis=1).astype(np.float32)
+    actor.adapt(seen, done)
+    actor.compile(optimizer=keras.optimizers.Adam(3e-3))
+    history = actor.fit(seen, done, epochs=30, verbose=0).history
+    assert history["nll"][-1] < history["nll"][0] - 0.5
+    samples, log_prob = actor.act(observation(), tf.constant(SEED), num_samples=50)
+    assert samples.shape == (2, 50, 6) and log_prob.shape == (2, 50)
+    best = actor.distribution(observation()).mode(seed=SEED)
+    assert np.linalg.norm(best[:, None, 3:] - np.unique(ways, axis=0), axis=-1).min(axis=1).max() < 1.5
+    bundle = export(actor, tmp_path / "bundle", {})
+    assert bundle.log_prob(seen["image"][:2], seen["initial_image"][:2], samples).shape == (2, 50)
+
+
+def test_label_noise_of_another_size_is_refused(small: Config) -> None:
+    with pytest.raises(UsageError, match="as many numbers as an action has: expected 6"):
+        build_actor(dataclasses.replace(small, action=ActionConfig(size=6)), "gmm")
