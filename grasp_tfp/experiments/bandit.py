@@ -83,7 +83,7 @@ def uniform_optimum(reward: Floats, alpha: float) -> Floats:
     share = reward / (len(reward) * alpha)
 
     def policy(c: float) -> Floats:
-        return np.exp(np.real(scipy.special.lambertw(share * np.exp(c))) - c)
+        return np.asarray(np.exp(np.real(scipy.special.lambertw(share * np.exp(c))) - c))
 
     return policy(scipy.optimize.brentq(lambda c: float(policy(c).sum()) - 1, -1.0, 50.0))
 

@@ -9,15 +9,16 @@ import keras
 import tensorflow as tf
 
 from grasp_tfp.config import DensityConfig
+from grasp_tfp.models.mixture import pick
 
-__all__ = ["CouplingNets", "Couplings", "forward", "inverse"]
+__all__ = ["Chains", "CouplingNets", "Couplings", "forward", "inverse"]
 
 
-class Couplings(NamedTuple):
+class Chains(NamedTuple):
     """K chains of L coupling layers; the networks s and t of a layer share their hidden layer of H units."""
 
-    context: tf.Tensor
-    """What the observations add to the hidden layers, (B, L, K, H)."""
+    contexts: tuple[tf.Tensor, ...]
+    """What the observations add to the hidden layers, L times (K, 1, B, H)."""
 
     kernels: tuple[tf.Tensor, ...]
     """From the half that passes to the hidden layer, L times (K, d, H)."""
@@ -32,40 +33,73 @@ class Couplings(NamedTuple):
     """Largest absolute log-scale s."""
 
 
-def forward(couplings: Couplings, latent: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+class Couplings(NamedTuple):
+    """What chains are made of for B observations: either all K of them, or those that a sample needs."""
+
+    features: tf.Tensor
+    """Of the observations, (B, C)."""
+
+    context_kernel: tf.Tensor
+    """From the features to what is added to the hidden layers, (C, L, K, H)."""
+
+    context_bias: tf.Tensor
+    """Added to that, (L, K, H)."""
+
+    kernels: tuple[tf.Tensor, ...]
+    heads: tuple[tf.Tensor, ...]
+    biases: tuple[tf.Tensor, ...]
+    bound: float
+    """As those of the chains."""
+
+    def all(self) -> Chains:
+        """The K chains; their contexts come out of the product in the order in which they are needed."""
+        kernel = tf.unstack(tf.transpose(self.context_kernel, [1, 2, 0, 3]))
+        pairs = zip(kernel, tf.unstack(self.context_bias[:, :, None]), strict=True)
+        contexts = tuple((tf.matmul(self.features[None], weight) + bias)[:, None] for weight, bias in pairs)
+        return Chains(contexts, self.kernels, self.heads, self.biases, self.bound)
+
+    def of(self, component: tf.Tensor) -> Chains:
+        """Chains of the components (n, B), as if each were one of n B components with an observation of its own."""
+        size, layers, components, width = self.context_kernel.shape
+        context = tf.matmul(self.features, tf.reshape(self.context_kernel, [size, layers * components * width]))
+        context = tf.reshape(context, [-1, layers, components, width]) + self.context_bias
+        contexts = [tf.reshape(pick(context[:, layer], component), [-1, 1, 1, width]) for layer in range(layers)]
+        chosen = tf.reshape(component, [-1])
+        kernels, heads, biases = (
+            tuple(tf.gather(weight, chosen) for weight in weights)
+            for weights in (self.kernels, self.heads, self.biases)
+        )
+        return Chains(tuple(contexts), kernels, heads, biases, self.bound)
+
+
+def forward(chains: Chains, latent: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The transformation x = f(z).
 
     Returns:
         x (K, n, B, D) and log |det dx/dz| (K, n, B).
     """
     point, log_det = latent, 0.0
-    for layer, context in enumerate(_layer_contexts(couplings)):
+    for layer in range(len(chains.kernels)):
         passed, moved = _halves(point, layer)
-        log_scale, shift = _scale_and_shift(couplings, layer, context, passed)
+        log_scale, shift = _scale_and_shift(chains, layer, passed)
         point = _joined(passed, moved * tf.exp(log_scale) + shift, layer)
         log_det += tf.reduce_sum(log_scale, axis=-1)
     return point, log_det
 
 
-def inverse(couplings: Couplings, point: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The transformation z = f⁻¹(x).
+def inverse(chains: Chains, point: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The transformation z = f⁻¹(x), of points (K, n, B, D), or (1, n, B, D) for all K chains.
 
     Returns:
         z (K, n, B, D) and log |det dz/dx| (K, n, B).
     """
     latent, log_det = point, 0.0
-    for layer, context in reversed(list(enumerate(_layer_contexts(couplings)))):
+    for layer in reversed(range(len(chains.kernels))):
         passed, moved = _halves(latent, layer)
-        log_scale, shift = _scale_and_shift(couplings, layer, context, passed)
+        log_scale, shift = _scale_and_shift(chains, layer, passed)
         latent = _joined(passed, (moved - shift) * tf.exp(-log_scale), layer)
         log_det -= tf.reduce_sum(log_scale, axis=-1)
     return latent, log_det
-
-
-def _layer_contexts(couplings: Couplings) -> list[tf.Tensor]:
-    """One (K, 1, B, H) per layer."""
-    context = tf.transpose(couplings.context, [1, 2, 0, 3])[:, :, None]
-    return [context[layer] for layer in range(len(couplings.kernels))]
 
 
 def _halves(point: tf.Tensor, layer: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -76,23 +110,25 @@ def _halves(point: tf.Tensor, layer: int) -> tuple[tf.Tensor, tf.Tensor]:
 
 def _joined(passed: tf.Tensor, moved: tf.Tensor, layer: int) -> tf.Tensor:
     if passed.shape[0] == 1:
-        passed = tf.repeat(passed, moved.shape[0], axis=0)
+        passed = tf.repeat(passed, tf.shape(moved)[0], axis=0)
     return tf.concat([passed, moved] if layer % 2 == 0 else [moved, passed], axis=-1)
 
 
-def _scale_and_shift(
-    couplings: Couplings, layer: int, context: tf.Tensor, passed: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
+def _scale_and_shift(chains: Chains, layer: int, passed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Log-scale s and translation t of a layer, each (K, n, B, D - d)."""
-    kernel, head = couplings.kernels[layer], couplings.heads[layer]
-    components, width = kernel.shape[0], kernel.shape[-1]
-    _, number, batch, size = tf.unstack(tf.shape(passed))
-    rows = tf.matmul(tf.reshape(passed, [-1, number * batch, size]), kernel)
-    hidden = tf.nn.relu(tf.reshape(rows, [components, number, batch, width]) + context)
-    rows = tf.reshape(hidden, [components, number * batch, width])
-    both = tf.reshape(tf.matmul(rows, head) + couplings.biases[layer], [components, number, batch, head.shape[-1]])
+    hidden = tf.nn.relu(_product(passed, chains.kernels[layer]) + chains.contexts[layer])
+    both = _product(hidden, chains.heads[layer]) + chains.biases[layer][:, None]
     log_scale, shift = tf.split(both, 2, axis=-1)
-    return couplings.bound * tf.tanh(log_scale / couplings.bound), shift
+    return chains.bound * tf.tanh(log_scale / chains.bound), shift
+
+
+def _product(rows: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """(K, n, B, d) or (1, n, B, d) times (K, d, H), as (K, n, B, H)."""
+    if rows.shape[1:3] == (1, 1):  # a product of many small matrices takes longer than what it consists of
+        return tf.reduce_sum(rows[..., None] * weight[:, None, None], axis=-2)
+    number, batch, size = tf.unstack(tf.shape(rows)[1:])
+    product = tf.matmul(tf.reshape(rows, [-1, number * batch, size]), weight)
+    return tf.reshape(product, [weight.shape[0], number, batch, weight.shape[-1]])
 
 
 class CouplingNets(keras.layers.Layer):
@@ -128,12 +164,14 @@ class CouplingNets(keras.layers.Layer):
     def _weight(self, name: str, shape: tuple[int, ...], initializer: Any) -> Any:
         return self.add_weight(name=name, shape=shape, initializer=initializer)
 
-    def call(self, features: tf.Tensor) -> tf.Tensor:
-        """The context (B, L, K, H) of features (B, C)."""
-        shape = [-1, self.config.couplings, self.components, self.config.hidden]
-        return tf.reshape(self.context(features), shape)
-
-    def couplings(self, context: tf.Tensor) -> Couplings:
-        """The transformations for observations with this context (B, L, K, H)."""
+    def couplings(self, features: tf.Tensor) -> Couplings:
+        """What transforms the actions for observations with these features (B, C)."""
+        shape = [self.config.couplings, self.components, self.config.hidden]
         kernels, heads, biases = (tuple(map(tf.convert_to_tensor, w)) for w in (self.kernels, self.heads, self.biases))
-        return Couplings(context, kernels, heads, biases, self.config.log_scale_bound)
+        context_kernel, context_bias = (
+            tf.reshape(self.context.kernel, [-1, *shape]),
+            tf.reshape(self.context.bias, shape),
+        )
+        return Couplings(
+            features, context_kernel, context_bias, kernels, heads, biases, bound=self.config.log_scale_bound
+        )

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from grasp_tfp.config import DensityConfig
-from grasp_tfp.models.mixture import ComponentMixture
+from grasp_tfp.models.mixture import ComponentMixture, pick
 
 __all__ = ["GaussianMixture", "GaussianMixtureHead"]
 
@@ -38,6 +38,11 @@ class GaussianMixture(ComponentMixture):
         components, _, batch, size = tf.unstack(tf.shape(loc))
         noise = tf.random.stateless_normal([components, num_samples, batch, size], seed, dtype=self.dtype)
         return loc + scale * noise
+
+    def sample_chosen(self, component: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Points (n, B, D), one from each of the Gaussians (n, B) that are named."""
+        loc, scale = pick(self.loc, component), pick(self.scale, component)
+        return loc + scale * tf.random.stateless_normal(tf.shape(loc), seed, dtype=self.dtype)
 
     def component_log_prob(self, point: tf.Tensor) -> tf.Tensor:
         """Log-density (K, n, B) of each Gaussian at points (K, n, B, D), or at (1, n, B, D) for all of them."""

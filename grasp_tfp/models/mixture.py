@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-__all__ = ["NUM_SAMPLES", "ComponentMixture"]
+__all__ = ["NUM_SAMPLES", "ComponentMixture", "pick"]
 
 NUM_SAMPLES = 64
 """Actions sampled for each observation (Section VI-B)."""
@@ -45,6 +45,10 @@ class ComponentMixture(tfd.Distribution):
         """Points (K, num_samples, B, D) from every component, differentiable in all its parameters."""
 
     @abc.abstractmethod
+    def sample_chosen(self, component: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Points (n, B, D), one from each of the components (n, B) that are named; no other is computed."""
+
+    @abc.abstractmethod
     def component_log_prob(self, point: tf.Tensor) -> tf.Tensor:
         """Log-density (K, n, B) of each component at points (K, n, B, D), or at (1, n, B, D) for all of them."""
 
@@ -57,11 +61,12 @@ class ComponentMixture(tfd.Distribution):
 
     def _sample_n(self, num_samples: int, seed: Any = None) -> tf.Tensor:
         points_seed, choice_seed = tf.unstack(tfp.random.split_seed(seed, n=2))
-        points = tf.transpose(self.sample_components(num_samples, points_seed), [1, 2, 0, 3])
+        if self.logits.shape[-1] == 1:
+            return self.sample_components(num_samples, points_seed)[0]
         shape = tf.concat([[num_samples], tf.shape(self.logits)], axis=0)
         uniform = tf.random.stateless_uniform(shape, choice_seed, minval=1e-20, dtype=self.dtype)
-        choice = tf.argmax(self.logits - tf.math.log(-tf.math.log(uniform)), axis=-1)
-        return tf.gather(points, choice, batch_dims=2)
+        chosen = tf.argmax(self.logits - tf.math.log(-tf.math.log(uniform)), axis=-1, output_type=tf.int32)
+        return self.sample_chosen(chosen, points_seed)
 
     def _mode(self, seed: tf.Tensor, num_samples: int = NUM_SAMPLES) -> tf.Tensor:
         """The best (B, D) of some samples, as the actor chooses (Section VI-B)."""
@@ -86,3 +91,10 @@ class ComponentMixture(tfd.Distribution):
 
     def _event_shape_tensor(self) -> tf.Tensor:
         return tf.constant([self.event_size])
+
+
+def pick(parameter: tf.Tensor, component: tf.Tensor) -> tf.Tensor:
+    """Of a parameter (B, K, ...), what belongs to the components (n, B), as (n, B, ...)."""
+    batch, components = tf.unstack(tf.shape(parameter)[:2])
+    rows = tf.reshape(parameter, tf.concat([[batch * components], tf.shape(parameter)[2:]], axis=0))
+    return tf.gather(rows, component + components * tf.range(batch))

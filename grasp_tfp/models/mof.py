@@ -34,11 +34,17 @@ class MixtureOfFlows(ComponentMixture):
 
     def sample_components(self, num_samples: int, seed: tf.Tensor) -> tf.Tensor:
         """Points (K, num_samples, B, D) from every component, differentiable in all its parameters."""
-        return forward(self.couplings, self.base.sample_components(num_samples, seed))[0]
+        return forward(self.couplings.all(), self.base.sample_components(num_samples, seed))[0]
+
+    def sample_chosen(self, component: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Points (n, B, D), one from each of the components (n, B) that are named; no other is computed."""
+        latent = self.base.sample_chosen(component, seed)
+        point, _ = forward(self.couplings.of(component), tf.reshape(latent, [-1, 1, 1, self.event_size]))
+        return tf.reshape(point, tf.shape(latent))
 
     def component_log_prob(self, point: tf.Tensor) -> tf.Tensor:
         """Log-density (K, n, B) of each component at points (K, n, B, D), or at (1, n, B, D) for all of them."""
-        latent, log_det = inverse(self.couplings, point)
+        latent, log_det = inverse(self.couplings.all(), point)
         return self.base.component_log_prob(latent) + log_det
 
 
@@ -49,7 +55,7 @@ class MixtureOfFlowsHead(keras.layers.Layer):
         features: (B, C).
 
     Returns:
-        `logits` (B, K), `loc` (B, K, D), `scale` (B, K, D) and `context` (B, L, K, H).
+        `logits` (B, K), `loc` (B, K, D), `scale` (B, K, D) and the `features`, which the transformations depend on.
     """
 
     def __init__(self, event_size: int, config: DensityConfig, **kwargs: Any) -> None:
@@ -70,10 +76,10 @@ class MixtureOfFlowsHead(keras.layers.Layer):
         self.nets.build(input_shape)
 
     def call(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The parameters of the mixture and the context of its transformations."""
-        return {**self.base(features), "context": self.nets(features)}
+        """The parameters of the mixture, and what its transformations depend on."""
+        return {**self.base(features), "features": features}
 
     def distribution(self, parameters: dict[str, tf.Tensor]) -> MixtureOfFlows:
         """The density over actions, batch shape (B,), event shape (D,), of what the layer returned."""
-        couplings = self.nets.couplings(parameters["context"])
+        couplings = self.nets.couplings(parameters["features"])
         return MixtureOfFlows(parameters["logits"], parameters["loc"], parameters["scale"], couplings)

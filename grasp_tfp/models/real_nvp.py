@@ -22,8 +22,8 @@ class RealNVP(MixtureOfFlows):
             event_size: Dimensions of an action, D.
             couplings: The transformation f of one component for B observations.
         """
-        batch = tf.shape(couplings.context)[0]
-        loc = tf.ensure_shape(tf.zeros([batch, 1, event_size]), [couplings.context.shape[0], 1, event_size])
+        loc = tf.zeros([tf.shape(couplings.features)[0], 1, event_size])
+        loc = tf.ensure_shape(loc, [couplings.features.shape[0], 1, event_size])
         super().__init__(loc[..., 0], loc, tf.ones_like(loc), couplings, name="RealNVP")
 
 
@@ -34,7 +34,7 @@ class RealNVPHead(keras.layers.Layer):
         features: (B, C).
 
     Returns:
-        `context` (B, L, 1, H).
+        The `features`, which the transformation depends on.
     """
 
     def __init__(self, event_size: int, config: DensityConfig, **kwargs: Any) -> None:
@@ -54,9 +54,9 @@ class RealNVPHead(keras.layers.Layer):
         self.nets.build(input_shape)
 
     def call(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The context of the transformation."""
-        return {"context": self.nets(features)}
+        """What the transformation depends on."""
+        return {"features": features}
 
     def distribution(self, parameters: dict[str, tf.Tensor]) -> RealNVP:
         """The density over actions, batch shape (B,), event shape (D,), of what the layer returned."""
-        return RealNVP(self.event_size, self.nets.couplings(parameters["context"]))
+        return RealNVP(self.event_size, self.nets.couplings(parameters["features"]))

@@ -31,6 +31,10 @@ class Scaled(ComponentMixture):
         """Points (K, num_samples, B, D) from every component, differentiable in all its parameters."""
         return self.shift + self.scale * self.base.sample_components(num_samples, seed)
 
+    def sample_chosen(self, component: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Points (n, B, D), one from each of the components (n, B) that are named."""
+        return self.shift + self.scale * self.base.sample_chosen(component, seed)
+
     def component_log_prob(self, point: tf.Tensor) -> tf.Tensor:
         """Log-density (K, n, B) of each component at points (K, n, B, D), or at (1, n, B, D) for all of them."""
         log_prob = self.base.component_log_prob((point - self.shift) / self.scale)
@@ -65,6 +69,10 @@ class Wrapped(ComponentMixture):
     def sample_components(self, num_samples: int, seed: tf.Tensor) -> tf.Tensor:
         """Points (K, num_samples, B, D) from every component, differentiable in all its parameters."""
         return wrap(self.base.sample_components(num_samples, seed), self.periods)
+
+    def sample_chosen(self, component: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Points (n, B, D), one from each of the components (n, B) that are named."""
+        return wrap(self.base.sample_chosen(component, seed), self.periods)
 
     def component_log_prob(self, point: tf.Tensor) -> tf.Tensor:
         """Log-density (K, n, B) of each component at points (K, n, B, D), or at (1, n, B, D) for all of them."""

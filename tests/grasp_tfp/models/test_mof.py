@@ -10,6 +10,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from grasp_tfp.config import DensityConfig
+from grasp_tfp.models.coupling import forward
 from grasp_tfp.models.mof import MixtureOfFlows, MixtureOfFlowsHead
 
 BATCH, COMPONENTS = 4, 3
@@ -29,12 +30,12 @@ def random_mixture(event_size: int) -> MixtureOfFlows:
 
 def stock_layer(mixture: MixtureOfFlows, component: int, layer: int) -> Any:
     """One coupling layer of one component as `tfb.RealNVP`."""
-    couplings, size = mixture.couplings, mixture.loc.shape[-1]
+    chains, size = mixture.couplings.all(), mixture.loc.shape[-1]
     first = size // 2
 
     def shift_and_log_scale(passed: tf.Tensor, _units: int) -> tuple[tf.Tensor, tf.Tensor]:
-        hidden = tf.nn.relu(passed @ couplings.kernels[layer][component] + couplings.context[:, layer, component])
-        both = hidden @ couplings.heads[layer][component] + couplings.biases[layer][component]
+        hidden = tf.nn.relu(passed @ chains.kernels[layer][component] + chains.contexts[layer][component, 0])
+        both = hidden @ chains.heads[layer][component] + chains.biases[layer][component]
         log_scale, shift = tf.split(both, 2, axis=-1)
         return shift, 2.0 * tf.tanh(log_scale / 2.0)
 
@@ -84,3 +85,13 @@ def test_component_with_all_the_weight_is_the_one_sampled() -> None:
     samples = only.sample(20, seed=tf.constant([1, 2]))
     point = tf.repeat(samples[None], COMPONENTS, axis=0)
     np.testing.assert_allclose(only.log_prob(samples), only.component_log_prob(point)[0], rtol=1e-5)
+
+
+def test_chosen_components_are_those_of_all() -> None:
+    mixture = random_mixture(4)
+    component = tf.constant([[0, 1, 2, 0], [2, 2, 1, 0]])
+    latent = tf.constant(np.random.default_rng(5).normal(size=(2, BATCH, 4)), tf.float32)
+    every, _ = forward(mixture.couplings.all(), tf.repeat(latent[None], COMPONENTS, axis=0))
+    chosen, _ = forward(mixture.couplings.of(component), tf.reshape(latent, [-1, 1, 1, 4]))
+    expected = [[every[component[i, j], i, j] for j in range(BATCH)] for i in range(2)]
+    np.testing.assert_allclose(tf.reshape(chosen, latent.shape), expected, atol=1e-5)
