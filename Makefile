@@ -1,8 +1,9 @@
-.PHONY: demo test lint bench bench-collect fidelity fuzz soak clean
+.PHONY: demo test lint bench bench-collect fidelity fuzz soak bench-densities clean
 SHELL := /bin/bash
 PYTHON := python3.11
 BIN := .venv/bin
 READY := .venv/ready
+TORCH := .venv-torch
 STAGES := "collect --sim" "convert logs/ out/" "train mof" "eval --robot kuka-3"
 
 # From nothing to a grasping policy in simulation: the four lines of README.md, inside demo/.
@@ -29,6 +30,10 @@ bench: bench-collect
 bench-collect: $(READY)
 	$(BIN)/python benchmarks/collect.py
 
+# The mixture of flows against nflows and zuko, which live in an environment of their own.
+bench-densities: $(READY) $(TORCH)/ready
+	$(BIN)/python benchmarks/densities.py --torch $(TORCH)/bin/python
+
 # The labels against a finer simulation, against none of the early exits, and against the whole arm.
 fidelity: $(READY)
 	$(BIN)/python benchmarks/fidelity.py
@@ -42,7 +47,7 @@ fuzz: $(READY)
 	$(BIN)/python tests/pipelines/test_log_fuzz.py
 
 clean:
-	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv $(TORCH) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 # Installed anew whenever the pins or the packages change.
 $(READY): requirements.lock setup.py
@@ -51,4 +56,9 @@ $(READY): requirements.lock setup.py
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(TORCH)/ready: benchmarks/densities.txt
+	@$(PYTHON) -m venv $(TORCH)
+	@$(TORCH)/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@

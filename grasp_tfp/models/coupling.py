@@ -168,10 +168,12 @@ class CouplingNets(keras.layers.Layer):
         """What transforms the actions for observations with these features (B, C)."""
         shape = [self.config.couplings, self.components, self.config.hidden]
         kernels, heads, biases = (tuple(map(tf.convert_to_tensor, w)) for w in (self.kernels, self.heads, self.biases))
-        context_kernel, context_bias = (
-            tf.reshape(self.context.kernel, [-1, *shape]),
-            tf.reshape(self.context.bias, shape),
-        )
         return Couplings(
-            features, context_kernel, context_bias, kernels, heads, biases, bound=self.config.log_scale_bound
+            features,
+            context_kernel=tf.reshape(self.context.kernel, [-1, *shape]),
+            context_bias=tf.reshape(self.context.bias, shape),
+            kernels=kernels,
+            heads=heads,
+            biases=biases,
+            bound=self.config.log_scale_bound,
         )
