@@ -1,4 +1,4 @@
-.PHONY: demo test lint bench bench-collect fidelity fuzz soak bench-densities clean
+.PHONY: demo test lint bench bench-collect fidelity fuzz soak bench-densities bench-convert clean
 SHELL := /bin/bash
 PYTHON := python3.11
 BIN := .venv/bin
@@ -37,6 +37,10 @@ bench-densities: $(READY) $(TORCH)/ready
 # The labels against a finer simulation, against none of the early exits, and against the whole arm.
 fidelity: $(READY)
 	$(BIN)/python benchmarks/fidelity.py
+
+# Needs room for twelve gigabytes.
+bench-convert: $(READY)
+	$(BIN)/python benchmarks/convert.py
 
 # Kills collections at random moments, a hundred times, and looks for what was lost.
 soak: $(READY)

@@ -1,0 +1,303 @@
+"""Memory, CPU and time of `graspctl convert`, against a plain loop, `cp` and TFDS's own writer.
+
+Rounds are interleaved, so that a busy machine slows all rows alike; compare CPU seconds and memory before
+times. Memory is that of a whole tree of processes: what each has for itself, summed, at its highest.
+
+    python benchmarks/convert.py [--sizes 0.25 1 4] [--rounds 3] [--out benchmarks/convert.json]
+"""
+
+import argparse
+import dataclasses
+import itertools
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import Any
+
+PAGE, TICK = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
+TRIALS_PER_LOG = 100
+POOL = 40
+"""Trials that are rendered; the logs repeat their images under names of their own."""
+
+
+@dataclasses.dataclass
+class Cost:
+    """What a command took."""
+
+    seconds: float
+    cpu_seconds: float
+    tree_mb: float
+    """Most memory of all its processes together [MB]."""
+
+    largest_mb: float
+    """Most memory of one of its processes [MB]."""
+
+
+def main() -> None:
+    """Runs the benchmark, or one of its rows in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=float, nargs="+", default=[0.25, 1.0, 4.0], help="of the logs [GB]")
+    parser.add_argument("--state-trials", type=int, default=1500, help="trials whose images are rendered")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("benchmarks/convert.json"))
+    parser.add_argument("--folder", type=pathlib.Path, help="where there is room for three times the largest size")
+    parser.add_argument("--row", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.row:
+        return run_row(*options.row)
+    results: dict[str, Any] = {"logs with images": {}, "logs of states": {}}
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        for size in options.sizes:
+            results["logs with images"][f"{size:g} GB"] = images_table(pathlib.Path(folder), size, options)
+        if options.state_trials:
+            results["logs of states"] = states_table(pathlib.Path(folder), options)
+    options.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    print(f"Wrote {options.out}")
+
+
+def images_table(folder: pathlib.Path, size: float, options: argparse.Namespace) -> dict[str, Any]:
+    """Measures and prints all rows for logs with images of one size [GB]."""
+    logs = folder / "images"
+    total = make_image_logs(logs, int(size * 1e9))
+    rows = ["convert, 1 worker", "convert, 2 workers", "plain loop", "cp"]
+    if size == min(options.sizes):
+        rows.append("TFDS's Beam writer")
+    costs: dict[str, list[Cost]] = {row: [] for row in rows}
+    for number in range(options.rounds):
+        for row in rows if number == 0 else rows[:4]:
+            costs[row].append(measure(folder, row, str(logs), str(folder / "out")))
+    shutil.rmtree(logs)
+    print(
+        f"\nLogs with JPEGs of 472 pixels, {total / 1e9:.2f} GB: median of {options.rounds} rounds (lowest to highest)"
+    )
+    print(f"{'':<22}{'peak, tree':>12}{'largest':>10}{'CPU':>23}{'time':>23}{'logs':>12}")
+    for row, values in costs.items():
+        print(
+            f"{row:<22}{max(c.tree_mb for c in values):9.0f} MB{max(c.largest_mb for c in values):7.0f} MB"
+            f"{spread([c.cpu_seconds for c in values]):>23}{spread([c.seconds for c in values]):>23}"
+            f"{total / 1e6 / statistics.median(c.seconds for c in values):7.0f} MB/s"
+        )
+    ratios = [
+        a.cpu_seconds / b.cpu_seconds for a, b in zip(costs["convert, 1 worker"], costs["plain loop"], strict=True)
+    ]
+    print(f"CPU of convert with 1 worker over that of the plain loop, round by round: {spread(ratios, '')}")
+    return {
+        "bytes": total,
+        "rows": {row: [vars(c) for c in found] for row, found in costs.items()},
+        "cpu_ratio": ratios,
+    }
+
+
+def states_table(folder: pathlib.Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Measures and prints how fast images are rendered."""
+    logs = folder / "states"
+    images = make_state_logs(logs, options.state_trials)
+    results: dict[str, Any] = {"images": images}
+    print(f"\nLogs of states, {images} images to render: median of {options.rounds} rounds (lowest to highest)")
+    print(f"{'':<22}{'peak, tree':>12}{'images per CPU second':>28}{'images per second':>26}")
+    for pixels in (64, 472):
+        for workers in (1, 2):
+            row = f"{pixels} pixels, {workers} worker{'s'[: workers - 1]}"
+            costs = [
+                measure(folder, row, str(logs), str(folder / "out"), str(pixels), str(workers))
+                for _ in range(options.rounds)
+            ]
+            results[row] = [vars(cost) for cost in costs]
+            print(
+                f"{row:<22}{max(c.tree_mb for c in costs):9.0f} MB"
+                f"{spread([images / c.cpu_seconds for c in costs], ''):>28}"
+                f"{spread([images / c.seconds for c in costs], ''):>26}"
+            )
+    return results
+
+
+def run_row(row: str, logs: str, out: str, pixels: str = "472", workers: str = "") -> None:
+    """One measured command."""
+    if row == "plain loop":
+        return plain_loop(logs, out)
+    if row == "TFDS's Beam writer":
+        return tfds_writer(logs, out)
+    from grasp_pipelines.convert import convert
+
+    number = int(workers or row.removeprefix("convert, ")[0])
+    convert(logs, out, image_size=int(pixels), workers=number)
+
+
+def plain_loop(logs: str, out: str) -> None:
+    """The same work without Beam."""
+    from grasp_pipelines.metadata import write_metadata
+    from grasp_pipelines.shard_results import read_results
+    from grasp_pipelines.shards import Settings, convert_shard, plan_shards
+    from grasp_pipelines.trial_log import find_logs
+
+    os.mkdir(out)
+    settings = Settings(out, image_size=472, seed=0, failures=1.0)
+    for shard in plan_shards(find_logs(logs)):
+        convert_shard(shard, settings)
+    write_metadata(settings, list(read_results(out).values()))
+
+
+def tfds_writer(logs: str, out: str) -> None:
+    """The same examples through the writer that TFDS has for Beam pipelines."""
+    import apache_beam as beam
+    import tensorflow_datasets as tfds
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from grasp_datasets import schema
+    from grasp_pipelines.trial_log import log_files
+
+    class GraspStepsByTfds(tfds.core.GeneratorBasedBuilder):
+        VERSION = tfds.core.Version(schema.VERSION)
+
+        def _info(self) -> Any:
+            return tfds.core.DatasetInfo(builder=self, features=schema.features())
+
+        def _split_generators(self, manager: Any) -> Any:
+            return {"train": beam.Create(list(map(str, log_files(pathlib.Path(logs))))) | beam.FlatMap(tfds_examples)}
+
+        def _generate_examples(self) -> Any:
+            raise NotImplementedError
+
+    options = PipelineOptions(["--runner=FnApiRunner"])
+    download = tfds.download.DownloadConfig(beam_options=options)
+    GraspStepsByTfds(data_dir=out).download_and_prepare(download_config=download)
+
+
+def tfds_examples(log: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Keys and examples as TFDS wants them."""
+    from grasp_datasets import schema
+    from grasp_pipelines.steps import TrialImages, steps_of_trial
+    from grasp_pipelines.trial_log import read_trials
+
+    for trial in read_trials(pathlib.Path(log)):
+        for step in steps_of_trial(trial, TrialImages(472)):
+            yield f"{step[schema.TRIAL_ID]}-{step[schema.STEP]}", step
+
+
+def measure(folder: pathlib.Path, row: str, logs: str, out: str, *words: str) -> Cost:
+    """Runs one command and watches its processes."""
+    command = ["cp", "-r", logs, out] if row == "cp" else [sys.executable, __file__, "--row", row, logs, out, *words]
+    began = time.monotonic()
+    with open(folder / "printed.txt", "w+b") as printed:
+        process = subprocess.Popen(command, stdout=printed, stderr=printed, env=environment())
+        cpu: dict[int, float] = {}
+        tree = largest = 0.0
+        while process.poll() is None:
+            memory = [look(pid, cpu) for pid in family(process.pid)]
+            tree, largest = max(tree, sum(memory)), max(largest, *memory, 0.0)
+            time.sleep(0.05)
+        seconds = time.monotonic() - began
+        printed.seek(0)
+        if process.returncode:
+            raise SystemExit(f"{row} failed: {printed.read().decode(errors='replace')[-2000:]}")
+    shutil.rmtree(out, ignore_errors=True)
+    used = os.times()
+    return Cost(seconds, max(sum(cpu.values()), children_cpu(used)), tree / 1e6, largest / 1e6)
+
+
+PAST = [0.0]
+
+
+def children_cpu(now: os.times_result) -> float:
+    """CPU seconds of the processes that ended since the last call, exact where they were waited for."""
+    total = now.children_user + now.children_system
+    since, PAST[0] = total - PAST[0], total
+    return since
+
+
+def family(root: int) -> list[int]:
+    """A process and all below it."""
+    parents: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                parent = int(pathlib.Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            parents.setdefault(parent, []).append(int(entry))
+    found = [root]
+    for pid in found:
+        found += parents.get(pid, [])
+    return found
+
+
+def look(pid: int, cpu: dict[int, float]) -> float:
+    """Notes the CPU seconds of a process; returns the memory that it has for itself [bytes]."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        _, resident, shared, *_ = map(int, pathlib.Path(f"/proc/{pid}/statm").read_text().split())
+    except OSError:
+        return 0.0
+    cpu[pid] = (int(fields[11]) + int(fields[12])) / TICK
+    return float((resident - shared) * PAGE)
+
+
+def environment() -> dict[str, str]:
+    """Lets the processes find the packages."""
+    roots = [path for path in sys.path if path]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(roots), "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+def make_image_logs(folder: pathlib.Path, size: int) -> int:
+    """Writes logs of about `size` bytes with images of simulated trials; returns their size."""
+    from grasp_pipelines.steps import TrialImages
+    from grasp_pipelines.trial_log import TrialWriter
+
+    images, pool = TrialImages(472), []
+    for trial in simulated(POOL):
+        initial, steps = images(trial)
+        pool.append(dataclasses.replace(trial, scene=None, initial_image=initial, images=tuple(steps)))
+    folder.mkdir()
+    total = index = 0
+    while total < size:
+        path = folder / f"blocks-0-{index:09d}.mcap"
+        with TrialWriter(path) as writer:
+            for _ in range(TRIALS_PER_LOG):
+                writer.write(dataclasses.replace(pool[index % POOL], trial_id=f"blocks-0-{index:09d}", index=index))
+                index += 1
+        total += path.stat().st_size
+    return total
+
+
+def make_state_logs(folder: pathlib.Path, number: int) -> int:
+    """Writes logs of states; returns how many images their trials have."""
+    from grasp_pipelines.trial_log import TrialWriter
+
+    folder.mkdir()
+    count = 0
+    trials = simulated(number)
+    for log in range(-(-number // 50)):
+        with TrialWriter(folder / f"{log:03d}.mcap") as writer:
+            for trial in itertools.islice(trials, 50):
+                writer.write(trial)
+                count += 1 + trial.num_steps
+    return count
+
+
+def simulated(number: int) -> Iterator[Any]:
+    """Trials of the random policy."""
+    from grasp_tfp.policies.policy import run_trial
+    from grasp_tfp.policies.random import RandomPolicy
+    from grasp_tfp.robots.sim import SimRobot
+
+    robot = SimRobot()
+    yield from (run_trial(robot, RandomPolicy(), 0, index) for index in range(number))
+    robot.close()
+
+
+def spread(values: list[float], unit: str = " s") -> str:
+    """The median, and the lowest and highest in brackets."""
+    digits = 2 if not unit and max(values) < 10 else 0 if not unit else 1
+    low, middle, high = (f"{value:.{digits}f}" for value in (min(values), statistics.median(values), max(values)))
+    return f"{middle}{unit} ({low} to {high})"
+
+
+if __name__ == "__main__":
+    main()
