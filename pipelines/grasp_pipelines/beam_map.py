@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from grasp_pipelines import storage
 from grasp_pipelines.beam_options import beam_options, chooses_runner
 from grasp_tfp.errors import GraspError, UsageError
 
@@ -59,7 +60,7 @@ def run_map(
                     pipeline
                     | "Plan" >> beam.Create(elements)  # type: ignore[no-untyped-call]
                     | "Spread" >> beam.Reshuffle()  # type: ignore[no-untyped-call]
-                    | name >> beam.Map(function, argument)  # type: ignore[no-untyped-call]
+                    | name >> beam.Map(_call, function, argument, list(beam_args))  # type: ignore[no-untyped-call]
                 )
             if (client := getattr(described.result, "client", None)) is not None:
                 client.close()  # Dask's, which would end with pages of log messages
@@ -73,6 +74,13 @@ def run_map(
 def cores() -> int:
     """How many processes can run at once on this machine."""
     return len(os.sched_getaffinity(0))
+
+
+def _call(element: Any, function: Callable[..., None], argument: Any, beam_args: list[str]) -> None:
+    """Calls the function in a worker whose file systems know Beam's options, which not every runner sees to."""
+    if beam_args:
+        storage.use_options(beam_options(beam_args))
+    function(element, argument)
 
 
 def _local_runner(printed: pathlib.Path, processes: int) -> Any:

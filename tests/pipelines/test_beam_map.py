@@ -1,0 +1,37 @@
+"""The pipeline's one step, in other processes."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from grasp_pipelines.beam_map import run_map
+
+MODULE = """
+import pathlib
+
+def note(element, folder):
+    from apache_beam.io.filesystems import FileSystems
+    from apache_beam.options.pipeline_options import S3Options
+    options = FileSystems._pipeline_options
+    (pathlib.Path(folder) / str(element)).write_text(str(options and options.view_as(S3Options).s3_region_name))
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_file_systems_in_the_workers_know_the_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    (tmp_path / "noting_options.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+    from noting_options import note  # type: ignore[import-not-found]
+
+    out = tmp_path / "out"
+    out.mkdir()
+    run_map(
+        "Note", note, [1, 2], str(out), workers=workers, beam_args=["--s3_region_name=here"],
+        printed=tmp_path / "printed", failed="It failed",
+    )  # fmt: skip
+    assert {path.name: path.read_text() for path in out.iterdir()} == {"1": "here", "2": "here"}
