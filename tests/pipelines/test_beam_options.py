@@ -62,3 +62,12 @@ def test_a_conversion_with_an_unknown_option_writes_nothing(tmp_path: Path) -> N
 )
 def test_whether_a_runner_is_chosen(words: list[str], chosen: bool) -> None:
     assert chooses_runner(words) is chosen
+
+
+def test_the_lines_of_the_docs_hold_options_that_beam_knows() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "distributed.md").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith("graspctl convert ")]
+    assert len(lines) >= 8
+    for line in lines:
+        words = [word for word in line.split(" -- ")[1].split() if not word.startswith("--job_endpoint")]
+        assert chooses_runner(beam_options(words) and words)
