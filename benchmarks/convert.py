@@ -131,17 +131,15 @@ def run_row(row: str, logs: str, out: str, pixels: str = "472", workers: str = "
 
 
 def plain_loop(logs: str, out: str) -> None:
-    """The same work without Beam."""
-    from grasp_pipelines.metadata import write_metadata
-    from grasp_pipelines.shard_results import read_results
-    from grasp_pipelines.shards import Settings, convert_shard, plan_shards
-    from grasp_pipelines.trial_log import find_logs
+    """The same work in a loop in place of Beam."""
+    from grasp_pipelines import convert as conversion
 
-    os.mkdir(out)
-    settings = Settings(out, image_size=472, seed=0, failures=1.0)
-    for shard in plan_shards(find_logs(logs)):
-        convert_shard(shard, settings)
-    write_metadata(settings, list(read_results(out).values()))
+    def loop(name: str, function: Any, elements: list[Any], argument: Any, **_: Any) -> None:
+        for element in elements:
+            function(element, argument)
+
+    conversion.run_map = loop
+    conversion.convert(logs, out, image_size=472)
 
 
 def tfds_writer(logs: str, out: str) -> None:

@@ -97,6 +97,8 @@ def collect(
         UsageError: The task is unknown, or the folder holds something else.
         GraspError: A log cannot be written, or a worker failed.
     """
+    if re.match(r"[a-z0-9]+:/", str(out)):
+        raise UsageError(f"Cannot collect into {str(out)!r}: expected a local folder. Copy its logs there afterwards.")
     find_task(task)
     started = time.perf_counter()
     out = out.absolute()
