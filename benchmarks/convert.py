@@ -23,6 +23,9 @@ from typing import Any
 
 PAGE, TICK = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 TRIALS_PER_LOG = 100
+TFDS_SIZE = 0.25
+"""Largest logs that TFDS's writer is tried on: it keeps all examples in memory, several times over [GB]."""
+
 POOL = 40
 """Trials that are rendered; the logs repeat their images under names of their own."""
 
@@ -67,7 +70,7 @@ def images_table(folder: pathlib.Path, size: float, options: argparse.Namespace)
     logs = folder / "images"
     total = make_image_logs(logs, int(size * 1e9))
     rows = ["convert, 1 worker", "convert, 2 workers", "plain loop", "cp"]
-    if size == min(options.sizes):
+    if size <= TFDS_SIZE:
         rows.append("TFDS's Beam writer")
     costs: dict[str, list[Cost]] = {row: [] for row in rows}
     for number in range(options.rounds):
