@@ -23,7 +23,7 @@ class _SplitBy(enum.StrEnum):
 
 
 def convert(
-    logs: Annotated[str, typer.Argument(metavar="LOGS", help="Folder of logs that collect wrote; a path or a URL.")],
+    logs: Annotated[str, typer.Argument(metavar="LOGS", help="Logs of collect, or an RLDS dataset; a path or a URL.")],
     out: Annotated[str, typer.Argument(metavar="OUT", help="Folder for the dataset; new or empty.")],
     beam_args: Annotated[
         list[str] | None, typer.Argument(metavar="[-- BEAM OPTIONS]", help="Passed on to Beam, such as --runner=….")
@@ -39,6 +39,9 @@ def convert(
     split_by: Annotated[
         _SplitBy, typer.Option("--split-by", help="What stays in one split; a session is a log.")
     ] = _SplitBy.TRIAL,
+    source: Annotated[
+        str | None, typer.Option("--source", help="What LOGS is, such as kuka; recognised if unset.")
+    ] = None,
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Exit with 0 although a log is damaged.")
     ] = False,
@@ -65,6 +68,7 @@ def convert(
             failures=failures,
             views=views,
             split_by=split_by.value,
+            source=source,
             overwrite=overwrite,
             workers=workers,
             beam_args=beam_args or [],

@@ -31,8 +31,8 @@ from grasp_pipelines.shard_results import (
     result_file,
 )
 from grasp_pipelines.shards import SPLIT_BY, Settings, Shard, convert_shard, plan_shards
+from grasp_pipelines.sources.source import find_source
 from grasp_pipelines.storage import StoredFile
-from grasp_pipelines.trial_log import find_logs
 from grasp_tfp.errors import GraspError
 
 __all__ = ["ConversionReport", "convert"]
@@ -85,6 +85,7 @@ def convert(
     failures: float = 1.0,
     views: int = 0,
     split_by: str = SPLIT_BY[0],
+    source: str | None = None,
     overwrite: bool = False,
     workers: int | None = None,
     beam_args: Sequence[str] = (),
@@ -96,13 +97,15 @@ def convert(
     with the finished ones.
 
     Args:
-        logs: Folder with `.mcap` logs, local or on any of Beam's file systems, such as `gs://bucket/logs`.
+        logs: Folder with `.mcap` logs, or a dataset that a source recognises; local or on any of Beam's file systems,
+            such as `gs://bucket/logs`.
         out: Folder for the dataset, missing or empty; likewise.
         image_size: Height and width of the images rendered for trials without any [pixels].
         seed: Of the order of the records inside each shard, and of the views.
         failures: Share of the failed trials to keep; chosen by a hash of the trial's id.
         views: More gripper poses to draw for each simulated success.
         split_by: What is kept in one split as a whole: `trial` or `session`, see `shards.SPLIT_BY`.
+        source: Name of what reads `logs`; by default the first source that recognises it.
         overwrite: Whether to replace a dataset in `out`.
         workers: Processes; one per core by default.
         beam_args: Options for Beam, such as `--runner=...`.
@@ -116,9 +119,11 @@ def convert(
     logs, out = storage.absolute(logs), storage.absolute(out)
     if any(map(storage.is_remote, (logs, out))):
         storage.use_options(beam_options(beam_args))
-    found = find_logs(logs)
+    opened = find_source(logs, source)
+    found = opened.files()
     shards = plan_shards(found, split_by)
-    settings = Settings(f"{out}.partial", image_size, seed, failures, views, split_by)
+    size = opened.image_size or image_size
+    settings = Settings(f"{out}.partial", opened, size, seed, failures, views, split_by)
     plan = _plan(settings, found)
     refuse_used(out, settings.folder, plan, overwrite)
     with claimed(settings.folder, plan):
@@ -145,7 +150,8 @@ def convert(
 
 def _plan(settings: Settings, logs: Sequence[StoredFile]) -> bytes:
     """Describes a conversion: the same plan gives the same shards."""
-    made_with = {**vars(settings), "folder": None, "version": schema.VERSION, "software": software_versions()}
+    described = {"folder": None, "source": settings.source.describe()}
+    made_with = {**vars(settings), **described, "version": schema.VERSION, "software": software_versions()}
     return json.dumps({"settings": made_with, "logs": logs}, indent=1).encode()
 
 

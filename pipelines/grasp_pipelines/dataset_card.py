@@ -39,6 +39,7 @@ def dataset_card(metadata: dict[str, Any]) -> str:
         "## Left out",
         *_left_out(metadata),
         "## Made from",
+        _source(metadata["source"]),
         f"{len(metadata['logs'])} logs, {sum(log['bytes'] for log in metadata['logs'])} bytes; `graspctl.json` names "
         f"each with its SHA-256, and each record file with its counts. Images of trials without any were rendered at "
         f"{metadata['image_size']} pixels. Versions: "
@@ -49,6 +50,12 @@ def dataset_card(metadata: dict[str, Any]) -> str:
         'examples = builder.as_dataset(split="train")\n```',
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _source(source: dict[str, str]) -> str:
+    """What there is to know of the source of the trials."""
+    notes = "; ".join(f"{name}: {note}" for name, note in source.items() if name != "name")
+    return f"Source `{source['name']}`. {notes}."
 
 
 def _examples(metadata: dict[str, Any]) -> list[str]:

@@ -12,7 +12,6 @@ from grasp_pipelines.dataset_card import CARD, dataset_card
 from grasp_pipelines.log_schema import software_versions
 from grasp_pipelines.shard_results import ShardResult, added, problems
 from grasp_pipelines.shards import VALIDATION, Settings, record_file
-from grasp_tfp.sim.tasks import describe_cell_of
 
 __all__ = ["write_metadata"]
 
@@ -120,7 +119,8 @@ def _provenance(
         "skipped": added(results, "skipped"),
         "problems": [problem._asdict() for problem in problems(results)],
         "action": _action_statistics(results),
-        "cell": describe_cell_of(added(results, "tasks")),
+        "source": settings.source.describe(),
+        "cell": settings.source.cell(added(results, "tasks")),
         "logs": [log for result in results for log in result.logs],
         "versions": software_versions(),
     }

@@ -1,10 +1,9 @@
 """TFRecord files whose records are written in another order than they are made."""
 
 import pathlib
-import struct
 import tempfile
 
-import google_crc32c
+from grasp_datasets.tfrecord import framed
 
 __all__ = ["RecordSpool"]
 
@@ -31,10 +30,9 @@ class RecordSpool:
 
     def add(self, key: bytes, record: bytes) -> None:
         """Takes one record."""
-        length = struct.pack("<Q", len(record))
-        framed = b"".join([length, _masked_crc(length), record, _masked_crc(record)])
-        self._index.append((key, self._stream.tell(), len(framed)))
-        self._stream.write(framed)
+        stored = framed(record)
+        self._index.append((key, self._stream.tell(), len(stored)))
+        self._stream.write(stored)
 
     def write(self, path: pathlib.Path) -> None:
         """Writes all records in the order of their keys."""
@@ -42,8 +40,3 @@ class RecordSpool:
             for _, offset, length in sorted(self._index):
                 self._stream.seek(offset)
                 target.write(self._stream.read(length))
-
-
-def _masked_crc(data: bytes) -> bytes:
-    crc = google_crc32c.value(data)
-    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)

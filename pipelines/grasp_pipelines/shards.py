@@ -18,9 +18,9 @@ from grasp_pipelines import storage
 from grasp_pipelines.log_chunks import Damage
 from grasp_pipelines.records import RecordSpool
 from grasp_pipelines.shard_results import ShardResult, result_file
+from grasp_pipelines.sources.source import Source
 from grasp_pipelines.steps import TrialImages, UnusableTrial, check_poses, draw_views, steps_of_trial
 from grasp_pipelines.storage import StoredFile
-from grasp_pipelines.trial_log import read_trials
 from grasp_tfp.errors import UsageError
 from grasp_tfp.trial import Trial
 
@@ -45,8 +45,11 @@ class Settings:
     folder: str
     """Where shards are built, on a file system that every worker reaches."""
 
+    source: Source
+    """Reads the logs."""
+
     image_size: int
-    """Height and width of rendered images [pixels]."""
+    """Height and width of rendered images, the shorter side of recorded ones [pixels]."""
 
     seed: int
     """Of the order of the records inside each shard, and of the views."""
@@ -135,7 +138,7 @@ class _Conversion:
         """
         name = log.rpartition("/")[2]
         self.result.begin_log(name, *_size_and_digest(file))
-        for trial in read_trials(file, functools.partial(self._note, name)):
+        for trial in self._settings.source.trials(file, name, functools.partial(self._note, name)):
             hashed = _hash(trial.trial_id).hex()
             try:
                 if hashed in self._known:

@@ -139,6 +139,6 @@ def test_the_same_bytes_from_a_portable_runner_with_a_pool_of_workers(
 def test_the_same_bytes_in_whatever_order_the_logs_are_listed(
     logs: Path, expected: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("grasp_pipelines.convert.find_logs", lambda folder: find_logs(folder)[::-1])
+    monkeypatch.setattr("grasp_pipelines.sources.mcap_logs.find_logs", lambda folder: find_logs(folder)[::-1])
     convert(logs, tmp_path / "out", image_size=32, views=2, workers=1)
     assert digests(tmp_path / "out") == expected
