@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_datasets import schema
+from grasp_datasets.decoding import OBSERVATION, decoder, parser
 from grasp_tfp.errors import UsageError
 
 __all__ = ["GraspDataset", "load_examples", "open_dataset", "success_batches"]
 
 SHUFFLE_BUFFER = 8192
 """Successful examples, still as JPEG, that a batch is drawn from."""
-
-OBSERVATION = (schema.IMAGE, schema.INITIAL_IMAGE, schema.GRIPPER_POSE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,8 +98,8 @@ def success_batches(
         raise UsageError(f"No successful trial in split {split!r} of {str(out)!r}. Collect and convert more trials.")
     shuffled = tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed).repeat(epochs)
     records = shuffled.interleave(tf.data.TFRecordDataset, cycle_length=8, block_length=16)
-    successes = records.map(_parser()).filter(lambda example: example[schema.SUCCESS])
-    decoded = successes.shuffle(SHUFFLE_BUFFER, seed).map(_decoder(image_size), num_parallel_calls=tf.data.AUTOTUNE)
+    successes = records.map(parser()).filter(lambda example: example[schema.SUCCESS])
+    decoded = successes.shuffle(SHUFFLE_BUFFER, seed).map(decoder(image_size), num_parallel_calls=tf.data.AUTOTUNE)
     pairs = decoded.map(lambda example: ({name: example[name] for name in OBSERVATION}, example[schema.ACTION]))
     batches = pairs.batch(batch_size, drop_remainder=epochs is None).prefetch(tf.data.AUTOTUNE)
     if epochs is None:
@@ -128,37 +127,11 @@ def load_examples(
     """
     import tensorflow as tf
 
-    examples = tf.data.TFRecordDataset(open_dataset(out).files(split)).map(_parser())
+    examples = tf.data.TFRecordDataset(open_dataset(out).files(split)).map(parser())
     if successes_only:
         examples = examples.filter(lambda example: example[schema.SUCCESS])
-    decoded = examples.map(_decoder(image_size), num_parallel_calls=tf.data.AUTOTUNE)
+    decoded = examples.map(decoder(image_size), num_parallel_calls=tf.data.AUTOTUNE)
     batches = list(decoded.batch(256).as_numpy_iterator())
     if not batches:
         raise UsageError(f"No successful trial in split {split!r} of {str(out)!r}. Collect and convert more trials.")
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
-
-
-def _parser() -> Any:
-    from tensorflow_datasets.core.example_parser import ExampleParser
-
-    return ExampleParser(schema.features().get_serialized_info()).parse_example
-
-
-def _decoder(image_size: int | None) -> Any:
-    """From JPEG to pixels, and from the sine and cosine of a turn to its angle in [-π/2, π/2)."""
-    import tensorflow as tf
-
-    def decode(example: dict[str, Any]) -> dict[str, Any]:
-        *move, sine, cosine = tf.unstack(example[schema.ACTION])
-        turn = tf.math.floormod(tf.atan2(sine, cosine) + math.pi / 2, math.pi) - math.pi / 2
-        images = {name: image(example[name]) for name in (schema.IMAGE, schema.INITIAL_IMAGE)}
-        return {**example, **images, schema.ACTION: tf.stack([*move, turn])}
-
-    def image(jpeg: Any) -> Any:
-        pixels = tf.io.decode_jpeg(jpeg, channels=3)
-        if image_size is None:
-            return pixels
-        resized = tf.image.resize(pixels, (image_size, image_size), method="area")
-        return tf.cast(tf.round(resized), tf.uint8)
-
-    return decode

@@ -25,6 +25,7 @@ __all__ = [
     "TRIAL_ID",
     "VERSION",
     "features",
+    "is_success",
     "parse",
     "serialize",
 ]
@@ -82,6 +83,13 @@ def serialize(example: Mapping[str, Any]) -> bytes:
     """
     record: bytes = _serializer().get_tf_example(dict(example)).SerializeToString(deterministic=True)
     return record
+
+
+def is_success(record: bytes) -> bool:
+    """The success of a record, without looking at the rest."""
+    from tensorflow_datasets.proto import tf_example_pb2
+
+    return bool(tf_example_pb2.Example.FromString(record).features.feature[SUCCESS].int64_list.value[0])
 
 
 def parse(record: bytes) -> dict[str, Any]:
