@@ -1,4 +1,4 @@
-.PHONY: demo test lint bench bench-collect fidelity fuzz soak bench-densities bench-convert clean
+.PHONY: demo test lint bench bench-collect fidelity fuzz soak bench-densities bench-convert bench-read clean
 SHELL := /bin/bash
 PYTHON := python3.11
 BIN := .venv/bin
@@ -41,6 +41,9 @@ fidelity: $(READY)
 # Needs room for twelve gigabytes.
 bench-convert: $(READY)
 	$(BIN)/python benchmarks/convert.py
+# Examples read per second, and how long training waits for them.
+bench-read: $(READY)
+	$(BIN)/python benchmarks/read.py
 
 # Kills collections at random moments, a hundred times, and looks for what was lost.
 soak: $(READY)
