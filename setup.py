@@ -31,9 +31,11 @@ RUNTIME = [
 
 DEVELOPMENT = [
     "dask>=2024.4.2",
+    "dill>=0.3",  # TFDS imports these two for testing and for `tfds build`, and does not declare them
     "distributed>=2024.4.2",
     "foxglove-schemas-protobuf>=0.4,<1",
     "hypothesis>=6.130",
+    "mlcroissant>=1.1,<2",
     "mypy>=2.4,<3",
     "pytest>=9,<10",
     "ruff>=0.17,<0.18",
@@ -46,6 +48,7 @@ EXTRAS = {
     "dev": DEVELOPMENT,
     "gcp": ["apache-beam[gcp]>=2.77,<3"],
     "hdfs": ["apache-beam[hadoop]>=2.77,<3"],
+    "tfds": ["mlcroissant>=1.1,<2"],
 }
 
 HERE = pathlib.Path(__file__).parent
@@ -77,6 +80,12 @@ setup(
     extras_require=EXTRAS,
     packages=[name for root, where in ROOTS.items() for name in find_packages(where, include=[root, f"{root}.*"])],
     package_dir={name: f"{where}/{name}" for name, where in ROOTS.items()},
-    package_data={"grasp_tfp": ["robots/robots.toml"]},
-    entry_points={"console_scripts": ["graspctl = graspctl.main:run"]},
+    package_data={
+        "grasp_datasets.grasp_steps": ["*.bib", "*.md", "*.txt"],
+        "grasp_tfp": ["robots/robots.toml"],
+    },
+    entry_points={
+        "console_scripts": ["graspctl = graspctl.main:run"],
+        "grasp_datasets.converters": ["logs = grasp_pipelines.convert:convert"],
+    },
 )

@@ -52,6 +52,16 @@ def at_import_time(tree: ast.Module) -> ast.Module:
     return stripped
 
 
+def named(tree: ast.AST) -> Iterator[str]:
+    """Our modules that are named in strings, as importing by name takes them."""
+    known = {module for module, _ in modules() if "." in module}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            parts = node.value.split(":")[0].split(".")
+            if known & {".".join(parts[:length]) for length in range(2, len(parts) + 1)}:
+                yield node.value
+
+
 def folder(module: str) -> str:
     """`sim` for grasp_tfp.sim.physics, nothing for grasp_tfp.actions."""
     parts = module.split(".")
@@ -103,6 +113,20 @@ def test_every_import_runs_the_right_way() -> None:
         if not may_import(module, target)
     ]
     assert wrong == []
+
+
+def test_no_import_upwards_hides_in_a_string() -> None:
+    """An upper package offers itself to a lower one by an entry point in setup.py, never by being named there."""
+    hidden = [
+        f"{path.relative_to(PROJECT)} names {target}"
+        for module, path in modules()
+        for target in named(ast.parse(path.read_text(encoding="utf-8")))
+        if not may_import(module, target)
+    ]
+    assert hidden == []
+    assert list(named(ast.parse("load('grasp_pipelines.convert:convert', 'graspctl.json')"))) == [
+        "grasp_pipelines.convert:convert"
+    ]
 
 
 def test_every_folder_of_the_method_has_a_layer() -> None:
