@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,32 +99,13 @@ def step(episode: int, number: int) -> dict[str, Any]:
     }
 
 
-def write_dataset(folder: Path, name: str = "kuka", features: dict[str, Any] | None = None) -> Path:
-    """Lets TFDS write the episodes into two files; returns the version's folder."""
-
-    class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
-        VERSION = tfds.core.Version("0.1.0")
-
-        def _info(self) -> Any:
-            return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features or FEATURES))
-
-        def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, Any]]]:
-            return {"train": self._generate_examples()}
-
-        def _generate_examples(self) -> Iterator[tuple[int, Any]]:
-            for episode in range(len(CLOSES_AT)):
-                steps = [step(episode, number) for number in range(6)]
-                yield episode, {"steps": steps, "success": episode % 2 == 0}
-
-    Builder.name = name
-    builder = Builder(data_dir=folder)
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(num_shards=2))
-    return Path(builder.data_path)
-
-
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_dataset(tmp_path_factory.mktemp("rlds"))
+def dataset(write_episodes: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    episodes = [
+        {"steps": [step(episode, number) for number in range(6)], "success": episode % 2 == 0}
+        for episode in range(len(CLOSES_AT))
+    ]
+    return write_episodes(tmp_path_factory.mktemp("rlds"), "kuka", FEATURES, episodes)
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +175,7 @@ def test_the_same_bytes_on_any_number_of_workers_from_any_folder(
     shutil.copytree(dataset.parent, tmp_path / "renamed")
     report = convert(tmp_path / "renamed", tmp_path / "out", workers=2)
     assert (report.logs, report.files) == (2, converted[1].files)
+    assert sum("-train." in path.name for path in converted[0].iterdir()) == 2
     one, two = (
         {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(out.iterdir())}
         for out in (converted[0], tmp_path / "out")
@@ -202,7 +184,7 @@ def test_the_same_bytes_on_any_number_of_workers_from_any_folder(
 
 
 def test_the_command_recognises_the_dataset(dataset: Path, tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["convert", str(dataset), str(tmp_path / "out"), "--json"])
+    result = CliRunner().invoke(app, ["convert", str(dataset), str(tmp_path / "out"), "--workers", "1", "--json"])
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["trials"] == 8
     named = CliRunner().invoke(app, ["convert", str(dataset), str(tmp_path / "other"), "--source", "kukka"])
