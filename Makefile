@@ -41,6 +41,7 @@ fidelity: $(READY)
 # Needs room for twelve gigabytes.
 bench-convert: $(READY)
 	$(BIN)/python benchmarks/convert.py
+
 # Examples read per second, and how long training waits for them.
 bench-read: $(READY)
 	$(BIN)/python benchmarks/read.py
