@@ -14,6 +14,7 @@ from graspctl.convert import convert
 from graspctl.deploy import deploy
 from graspctl.evaluate import evaluate
 from graspctl.logs import logs
+from graspctl.reproduce import reproduce
 from graspctl.train import train
 
 __all__ = ["app", "graspctl", "run"]
@@ -51,6 +52,7 @@ app.command(short_help="Turn logs into a dataset.")(convert)
 app.command(short_help="Fit an actor to a dataset.")(train)
 app.command("eval", short_help="Count how often a policy grasps.")(evaluate)
 app.command(short_help="Make a policy the one a robot uses.")(deploy)
+app.command(short_help="Repeat an experiment of the paper.")(reproduce)
 app.add_typer(logs, name="logs", short_help="Look into logs.")
 
 

@@ -1,0 +1,368 @@
+"""Figure 2: how many iterations CEM needs to hit one of ten targets, and an actor that needs one (Section III)."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from grasp_tfp.config import DensityConfig
+from grasp_tfp.experiments.reproduction import Progress, Reproduction, Verdict, finished, judge, write
+from grasp_tfp.experiments.toy_tasks import TargetPoints
+from grasp_tfp.experiments.toy_training import Schedule, ToyActor, ToyTraining, train_toy
+from grasp_tfp.success import SuccessRate
+
+__all__ = ["FULL", "QUICK", "RADII", "Settings", "cem_iterations", "growth", "reproduce"]
+
+Floats = NDArray[np.float64]
+
+RADII = (0.1, 0.03)
+SAMPLES = 100
+ELITES = 10
+MAX_ITERATIONS = 50
+PAPER_DIMENSIONS = 6
+PAPER_REPEATS = 100
+TRAINED = 0.99
+"""Share of unseen tasks that an actor has to solve to count as trained."""
+
+RED = "#d7301f"
+BLUE = "#1f4e9c"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How much is done."""
+
+    dimensions: int = 9
+    """Largest D; the paper's is 6."""
+
+    repeats: int = 1000
+    """Tasks for each D and r; the violins show the first 100, as in the paper."""
+
+    steps: int = 10_000
+    """Of each actor's training."""
+
+    timed: int = 100
+    """Tasks on which inference is timed, one at a time."""
+
+
+FULL = Settings()
+QUICK = Settings(dimensions=4, repeats=30, steps=50, timed=5)
+
+
+def cem_iterations(
+    targets: Floats, radius: float, rng: np.random.Generator, max_iterations: int = MAX_ITERATIONS
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Runs CEM on the oracle value exp(-d²/2r²), d being the distance to the nearest target, for many tasks at once.
+
+    It starts with the mean and the standard deviation of the uniform distribution, which the paper leaves open, and
+    ranks by d itself: exp(-d²/2r²) underflows into ties.
+
+    Args:
+        targets: (n, 10, D), in [0, 1].
+        radius: r, the distance at which a sample is a success.
+        rng: Draws the samples.
+        max_iterations: After which a run has failed.
+
+    Returns:
+        Iterations until the first success (n,), `max_iterations` for a run that failed, and which succeeded (n,).
+    """
+    number, _, size = targets.shape
+    mean, std = np.full((number, 1, size), 0.5), np.full((number, 1, size), 12**-0.5)
+    iterations, succeeded = np.full(number, max_iterations), np.zeros(number, bool)
+    running = np.arange(number)
+    for iteration in range(1, max_iterations + 1):
+        points = mean + std * rng.standard_normal((len(running), SAMPLES, size))
+        distance = _nearest(points, targets[running])
+        hit = distance.min(axis=1) <= radius
+        iterations[running[hit]], succeeded[running[hit]] = iteration, True
+        running, points, distance = running[~hit], points[~hit], distance[~hit]
+        if not len(running):
+            break
+        elites = np.take_along_axis(points, np.argpartition(distance, ELITES, axis=1)[:, :ELITES, None], axis=1)
+        mean, std = elites.mean(axis=1, keepdims=True), elites.std(axis=1, keepdims=True)
+    return iterations, succeeded
+
+
+def growth(dimensions: Sequence[int], iterations: Sequence[float]) -> dict[str, dict[str, Any]]:
+    """Least-squares fits of a line a + b D and of an exponential a exp(b D) to mean iterations.
+
+    Returns:
+        For `linear` and `exponential`: the coefficients `a` and `b` and `r2`, the share of the variance explained.
+    """
+    x, y = np.asarray(dimensions, float), np.asarray(iterations, float)
+    slope, start = np.polyfit(x, y, 1)
+    log_slope, log_start = np.polyfit(x, np.log(y), 1)
+    found = least_squares(lambda guess: _exponential(x, *guess) - y, (np.exp(log_start), log_slope))
+    scale, rate = found.x
+    fits = {"linear": (start, slope, start + slope * x), "exponential": (scale, rate, _exponential(x, scale, rate))}
+    spread = float(np.sum((y - y.mean()) ** 2)) or 1.0
+    return {
+        name: {"a": float(a), "b": float(b), "r2": 1 - float(np.sum((y - fitted) ** 2)) / spread}
+        for name, (a, b, fitted) in fits.items()
+    }
+
+
+def reproduce(out: Path, *, seed: int = 0, settings: Settings = FULL, progress: Progress | None = None) -> Reproduction:
+    """Runs CEM and trains an actor for every D and r, compares them, and draws the figure.
+
+    Args:
+        out: Folder for fig2.png, fig2.json and what is finished of an interrupted run.
+        seed: Of everything.
+        settings: How much is done.
+        progress: Called with training steps.
+    """
+    tasks = [TargetPoints(size, radius) for radius in RADII for size in range(1, settings.dimensions + 1)]
+    decides = dataclasses.asdict(settings) | {"density": _density(tasks[0]).__dict__}
+    results: list[dict[str, Any]] = []
+    for number, task in enumerate(tasks):
+        before, label = number * settings.steps, f"D={task.dimensions} r={task.radius}"
+
+        def report(step: int, extra: str = "", before: int = before, label: str = label) -> None:
+            if progress:
+                progress(before + step, len(tasks) * settings.steps, f"{label} {extra}".rstrip())
+
+        path = out / "finished" / f"d{task.dimensions}_r{task.radius}_seed{seed}.json"
+        compute = _Comparison(task, seed, settings, report)
+        results.append(finished(path, decides, compute))
+        report(settings.steps, results[-1]["actor"]["success"])
+    fits = {str(radius): _fits(_of(results, radius)) for radius in RADII}
+    done = Reproduction(
+        name="fig2",
+        seed=seed,
+        settings=dataclasses.asdict(settings),
+        rows=[_row(result) for result in results],
+        verdicts=_verdicts(results, fits),
+        results={"fits": fits, "settings": results},
+    )
+    return write(done, _draw(results, fits), out)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Comparison:
+    """CEM and an actor on the same tasks of one D and r."""
+
+    task: TargetPoints
+    seed: int
+    settings: Settings
+    report: Any
+
+    def __call__(self) -> dict[str, Any]:
+        rng = np.random.default_rng([self.seed, self.task.dimensions, round(1000 * self.task.radius)])
+        targets = rng.uniform(size=(self.settings.repeats, TargetPoints.TARGETS, self.task.dimensions))
+        iterations, succeeded = cem_iterations(targets, self.task.radius, rng)
+        cem = {
+            "iterations": iterations.tolist(),
+            "failed": int((~succeeded).sum()),
+            "mean": float(iterations.mean()),
+            "mean_of_successes": float(iterations[succeeded].mean()),
+            "milliseconds": self._timed(lambda one: cem_iterations(one, self.task.radius, rng), targets),
+        }
+        return {
+            "dimensions": self.task.dimensions,
+            "radius": self.task.radius,
+            "cem": cem,
+            "actor": self._actor(targets),
+        }
+
+    def _actor(self, targets: Floats) -> dict[str, Any]:
+        actor = ToyActor(self.task, "gmm", _density(self.task), self.seed)
+        choose = tf.function(lambda seen: _choose(actor, seen), reduce_retracing=True)
+        curve: list[tuple[int, float, float]] = []
+
+        def solved(now: ToyTraining) -> None:
+            rate = self._hits(choose, targets).mean()
+            curve.append((now.step, now.cpu_seconds, float(rate)))
+            self.report(now.step, f"solves {100 * rate:.0f} %")
+
+        training = train_toy(actor, self.task, Schedule(self.settings.steps), self.seed, 500, solved)
+        hits = self._hits(choose, targets)
+        reached = next(((step, seconds) for step, seconds, rate in curve if rate >= TRAINED), None)
+        return {
+            "hits": int(hits.sum()),
+            "success": str(SuccessRate(int(hits.sum()), len(hits))),
+            "steps_to_trained": reached[0] if reached else None,
+            "cpu_seconds_to_trained": reached[1] if reached else None,
+            "seconds": training.seconds,
+            "cpu_seconds": training.cpu_seconds,
+            "milliseconds": self._timed(lambda one: choose(_seen(one)), targets),
+            "curve": curve,
+        }
+
+    def _hits(self, choose: Any, targets: Floats) -> NDArray[np.bool_]:
+        """Which tasks the densest of the actor's samples solves (n,)."""
+        chosen = (choose(_seen(targets)).numpy().astype(float) + 1) / 2
+        return np.asarray(_nearest(chosen[:, None], targets)[:, 0] <= self.task.radius)
+
+    def _timed(self, infer: Any, targets: Floats) -> float:
+        """Median CPU time of one inference for one task [ms]."""
+        infer(targets[:1])
+        times = []
+        for index in range(min(self.settings.timed, len(targets))):
+            began = time.process_time()
+            infer(targets[index : index + 1])
+            times.append(time.process_time() - began)
+        return 1000 * float(np.median(times))
+
+
+def _density(task: TargetPoints) -> DensityConfig:
+    return DensityConfig(components=task.TARGETS, scale_floor=1e-3)
+
+
+def _seen(targets: Floats) -> tf.Tensor:
+    """What the network sees of targets (n, 10, D)."""
+    return tf.constant(2 * targets.reshape(len(targets), -1) - 1, tf.float32)
+
+
+def _choose(actor: ToyActor, seen: tf.Tensor) -> tf.Tensor:
+    return actor.distribution(seen).mode(seed=tf.constant([0, 0]), num_samples=SAMPLES)
+
+
+def _nearest(points: Floats, targets: Floats) -> Floats:
+    """Distance (n, m) from points (n, m, D) to the nearest of targets (n, 10, D)."""
+    distances = [np.linalg.norm(points - targets[:, i : i + 1], axis=-1) for i in range(targets.shape[1])]
+    return np.asarray(np.min(distances, axis=0))
+
+
+def _exponential(x: Floats, scale: float, rate: float) -> Floats:
+    return np.asarray(scale * np.exp(rate * x))
+
+
+def _of(results: list[dict[str, Any]], radius: float) -> list[dict[str, Any]]:
+    return [result for result in results if result["radius"] == radius]
+
+
+def _fits(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Fits to the means over all runs (failures count 50) and over the successful ones, over three ranges of D."""
+    last = results[-1]["dimensions"]
+    ranges = {f"D={low}..{high}": (low, high) for low, high in ((1, min(last, 6)), (3, min(last, 6)), (3, last))}
+    return {
+        name: {
+            statistic: growth(range(low, high + 1), [r["cem"][statistic] for r in results[low - 1 : high]])
+            for statistic in ("mean", "mean_of_successes")
+        }
+        for name, (low, high) in ranges.items()
+    }
+
+
+def _row(result: dict[str, Any]) -> dict[str, Any]:
+    cem, actor = result["cem"], result["actor"]
+    number = len(cem["iterations"])
+    return {
+        "D": result["dimensions"],
+        "r": str(result["radius"]),
+        "CEM mean": cem["mean"],
+        "median": float(np.median(cem["iterations"])),
+        "failed within 50": str(SuccessRate(cem["failed"], number)),
+        "actor, one iteration": actor["success"],
+        "steps to 99 %": actor["steps_to_trained"] or "-",
+        "training CPU s": actor["cpu_seconds"],
+        "CEM ms": cem["milliseconds"],
+        "actor ms": actor["milliseconds"],
+    }
+
+
+def _verdicts(results: list[dict[str, Any]], fits: dict[str, Any]) -> list[Verdict]:
+    last = min(PAPER_DIMENSIONS, max(r["dimensions"] for r in results))
+    coarse, fine = (_of(results, radius) for radius in RADII)
+    at_last = [group[last - 1]["cem"]["mean"] for group in (coarse, fine)]
+    failed = [(r["dimensions"], r["cem"]["failed"], len(r["cem"]["iterations"])) for r in fine[:last]]
+    beyond = [SuccessRate(g[-1]["cem"]["failed"], len(g[-1]["cem"]["iterations"])) for g in (coarse, fine)]
+    actors = [SuccessRate(r["actor"]["hits"], len(r["cem"]["iterations"])) for r in results]
+    worst = min(actors, key=lambda rate: rate.rate)
+    steps = [[r["actor"]["steps_to_trained"] for r in group] for group in (coarse, fine)]
+    times = [r["actor"]["milliseconds"] for r in results]
+    return [
+        _growth_verdict(fits),
+        judge("The number of iterations grows quickly with the precision.", [at_last[1] > 1.5 * at_last[0]],
+              f"Mean at D = {last}: {at_last[0]:.1f} for r = 0.1, {at_last[1]:.1f} for r = 0.03."),
+        judge("With r = 0.03 some runs find nothing within 50 iterations.", [any(count for _, count, _ in failed)],
+              ", ".join(f"D = {d}: {count}/{n}" for d, count, n in failed)
+              + f". At D = {coarse[-1]['dimensions']}: {beyond[0]} for r = 0.1, {beyond[1]} for r = 0.03."),
+        judge("A trained actor always hits with the densest of 100 samples.", [a.rate >= 0.999 for a in actors],
+              f"{sum(a.successes == a.trials for a in actors)} of {len(actors)} settings without a miss; "
+              f"the worst: {worst}."),
+        judge("Training takes longer as D grows.", [_longer(group) for group in steps],
+              "Steps until 99 % of unseen tasks are solved, by D: "
+              + "; ".join(f"r = {radius}: {', '.join(map(str, group))}"
+                          for radius, group in zip(RADII, steps, strict=True)) + "."),
+        judge("Inference time stays constant.", [max(times) < 2 * min(times)],
+              f"{min(times):.2f} to {max(times):.2f} ms over all D and r; CEM takes "
+              f"{min(r['cem']['milliseconds'] for r in results):.2f} to "
+              f"{max(r['cem']['milliseconds'] for r in results):.2f} ms, its oracle costing next to nothing."),
+    ]  # fmt: skip
+
+
+def _longer(steps: list[int | None]) -> bool:
+    return steps[0] is not None and (steps[-1] is None or steps[-1] > steps[0])
+
+
+def _growth_verdict(fits: dict[str, Any]) -> Verdict:
+    """Exponential growth counts as seen where the exponential explains more of the variance than the line."""
+    lines, exponential = [], []
+    for radius, ranges in fits.items():
+        for name, statistics in ranges.items():
+            fit = statistics["mean"]
+            exponential.append(fit["exponential"]["r2"] > fit["linear"]["r2"])
+            lines.append(f"r = {radius}, {name}: {fit['linear']['r2']:.3f} against {fit['exponential']['r2']:.3f}")
+    evidence = "R² of a line against an exponential, failures counted as 50: " + "; ".join(lines) + "."
+    return judge("The mean number of iterations grows exponentially with D.", exponential, evidence)
+
+
+def _draw(results: list[dict[str, Any]], fits: dict[str, Any]) -> Figure:
+    """The paper's two violin plots over what goes past them."""
+    figure = Figure(figsize=(13, 8.4), layout="constrained")
+    grid = figure.add_gridspec(2, 1, height_ratios=[1.1, 1])
+    for axes, radius in zip(grid[0].subgridspec(1, 2).subplots(squeeze=False)[0], RADII, strict=True):
+        _draw_violins(axes, _of(results, radius)[:PAPER_DIMENSIONS], radius)
+    growing, success, cost = grid[1].subgridspec(1, 3).subplots(squeeze=False)[0]
+    for radius, colour, marker in zip(RADII, (BLUE, RED), "os", strict=True):
+        group = _of(results, radius)
+        size = [r["dimensions"] for r in group]
+        growing.plot(size, [r["cem"]["mean"] for r in group], marker, color=colour, label=f"r = {radius}")
+        _draw_fits(growing, fits[str(radius)], colour)
+        total = len(group[0]["cem"]["iterations"])
+        success.plot(size, [1 - r["cem"]["failed"] / total for r in group], f"{marker}--", color=colour,
+                     label=f"CEM, 50 iterations, r = {radius}")  # fmt: skip
+        success.plot(size, [r["actor"]["hits"] / total for r in group], f"{marker}-", color=colour,
+                     label=f"actor, 1 iteration, r = {radius}", alpha=0.5)  # fmt: skip
+        cost.plot(size, [r["actor"]["steps_to_trained"] or np.nan for r in group], f"{marker}-", color=colour,
+                  label=f"r = {radius}")  # fmt: skip
+    growing.set(xlabel="D", title="Mean iterations of CEM, failures as 50;\nfits: line solid, exponential dotted")
+    success.set(xlabel="D", ylim=(0, 1.05), title="Share of tasks solved")
+    cost.set(xlabel="D", ylim=(0, None), title="Training steps until the actor\nsolves 99 % of unseen tasks")
+    for axes in (growing, success, cost):
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=9)
+    return figure
+
+
+def _draw_violins(axes: Axes, results: list[dict[str, Any]], radius: float) -> None:
+    runs = [np.array(r["cem"]["iterations"][:PAPER_REPEATS], float) for r in results]
+    parts: dict[str, Any] = axes.violinplot(runs, [r["dimensions"] for r in results], showmedians=True, widths=0.8)
+    for body in parts["bodies"]:
+        body.set(facecolor="#6baed6", alpha=0.7)
+    for name in ("cmins", "cmedians", "cmaxes", "cbars"):
+        parts[name].set(color=RED, linewidth=1.6 if name != "cbars" else 0.8)
+    axes.axhline(1, color=BLUE, linestyle="--", label="actor")
+    axes.set(
+        xlabel="dimensions of the action space, D", ylabel="iterations to the first success", title=f"r = {radius}"
+    )
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(loc="upper left")
+
+
+def _draw_fits(axes: Axes, fits: dict[str, Any], colour: str) -> None:
+    name, statistics = list(fits.items())[-1]
+    low, high = map(int, name.removeprefix("D=").split(".."))
+    x = np.linspace(low, high, 50)
+    line, curve = statistics["mean"]["linear"], statistics["mean"]["exponential"]
+    axes.plot(x, line["a"] + line["b"] * x, color=colour, linewidth=1)
+    axes.plot(x, _exponential(x, curve["a"], curve["b"]), ":", color=colour, linewidth=1.4)
