@@ -35,7 +35,7 @@ EDGE = (0.002, math.radians(3))
 """A grasp is near the edge when a move this far along an axis of the jaw [m] or a turn [rad] changes its label."""
 
 FINER, REFERENCE = "1/1920 s, 200 it", "1/960 s, 100 it"
-LABELS, COARSE, COARSER = "1/960 s, 50 it", "1/480 s, 50 it", "1/240 s, 50 it"
+LABELS, FEW, COARSE, COARSER = "labels", "1/960 s, 50 it", "1/480 s, 50 it", "1/240 s, 50 it"
 NO_EXITS, ARM = "without exits", "full arm"
 
 
@@ -83,6 +83,7 @@ WORLDS: dict[str, Callable[[], GraspWorld]] = {
     FINER: lambda: GraspWorld(time_step=1 / 1920, iterations=200),
     REFERENCE: lambda: GraspWorld(time_step=1 / 960, iterations=100),
     LABELS: Watched,
+    FEW: lambda: GraspWorld(time_step=1 / 960, iterations=50),
     COARSE: lambda: GraspWorld(time_step=1 / 480, iterations=50),
     COARSER: lambda: GraspWorld(time_step=1 / 240, iterations=50),
     NO_EXITS: WithoutExits,
@@ -167,12 +168,12 @@ def compare(
     aimed = np.array([case.aimed for case in cases])
     pairs = [
         (LABELS, REFERENCE),
+        (FEW, REFERENCE),
         (COARSE, REFERENCE),
         (COARSER, REFERENCE),
         (LABELS, FINER),
         (REFERENCE, FINER),
         (ARM, LABELS),
-        (ARM, REFERENCE),
     ]
     rows: dict[str, Any] = {}
     base = SuccessRate(int(held[REFERENCE].sum()), len(cases))

@@ -40,6 +40,9 @@ ON_TOP = 0.005
 CLEAR = 0.002
 """A finger comes down this far from every object and wall without touching one [m]."""
 
+ITERATIONS, ROUND_ITERATIONS = 50, 100
+"""Of the contact solver in each step, and where something round may roll."""
+
 PALM_MASS = 0.1
 FINGER_MASS = 0.1
 """[kg]"""
@@ -78,9 +81,14 @@ class GraspWorld:
 
     A fresh world per grasp makes the outcome a pure function of scene and pose: PyBullet's contact
     caches would otherwise carry the last grasp into the next.
+
+    Args:
+        jaw: Its sizes and force.
+        time_step: Of the simulation [s].
+        iterations: Of the contact solver in each step; what the objects need if unset.
     """
 
-    def __init__(self, jaw: Jaw = JAW, time_step: float = 1 / 960, iterations: int = 50) -> None:
+    def __init__(self, jaw: Jaw = JAW, time_step: float = 1 / 960, iterations: int | None = None) -> None:
         self.jaw = jaw
         self.time_step = time_step
         self.iterations = iterations
@@ -102,7 +110,7 @@ class GraspWorld:
 
     def grasp(self, scene: Scene, gripper_pose: Floats) -> GraspOutcome:
         """Descends at `gripper_pose` (4,), closes, lifts, and looks whether an object came along."""
-        self._reset()
+        self._reset(scene)
         objects = [self._add_object(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True)]
         highest = max(top(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True))
         clear = self._clear(scene, gripper_pose)
@@ -120,7 +128,7 @@ class GraspWorld:
 
     def settle(self, scene: Scene, seconds: float) -> Floats:
         """Where the objects are (n, 7) after some time without a jaw."""
-        self._reset()
+        self._reset(scene)
         objects = [self._add_object(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True)]
         self._step(seconds)
         return self._poses(objects)
@@ -131,13 +139,14 @@ class GraspWorld:
         within = np.abs(corners - TRAY.centre).max() < TRAY.inner_half - CLEAR
         return bool(within and _finger_gap(gripper_pose, self.jaw, _footprints(scene)) > CLEAR)
 
-    def _reset(self) -> None:
+    def _reset(self, scene: Scene) -> None:
         c = self._client
+        round_ones = any(not isinstance(find_object(name), Box) for name in scene.objects)
         pybullet.resetSimulation(physicsClientId=c)
         pybullet.setGravity(0, 0, -9.81, physicsClientId=c)
         pybullet.setPhysicsEngineParameter(
             fixedTimeStep=self.time_step,
-            numSolverIterations=self.iterations,
+            numSolverIterations=self.iterations or (ROUND_ITERATIONS if round_ones else ITERATIONS),
             deterministicOverlappingPairs=1,
             enableConeFriction=0,
             physicsClientId=c,
