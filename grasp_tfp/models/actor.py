@@ -1,6 +1,5 @@
 """The actor π(a|s): the image network joined to one of the three densities (Sections IV-B and V)."""
 
-import math
 from typing import Any
 
 import keras
@@ -13,15 +12,11 @@ from grasp_tfp.errors import unknown_name
 from grasp_tfp.models.gmm import GaussianMixtureHead
 from grasp_tfp.models.losses import negative_log_likelihood
 from grasp_tfp.models.mof import MixtureOfFlowsHead
+from grasp_tfp.models.network import ACTION_SIZE, GraspNetwork, Tensors, wrap_yaw
+from grasp_tfp.models.noise import transform_noise
 from grasp_tfp.models.real_nvp import RealNVPHead
-from grasp_tfp.models.vision import VisionNetwork
 
-__all__ = ["ACTION_SIZE", "DENSITIES", "NUM_SAMPLES", "Actor", "build_actor"]
-
-Tensors = dict[str, tf.Tensor]
-
-ACTION_SIZE = 4
-"""An action is (dx, dy, dz) [m] and dyaw [rad], relative to the gripper."""
+__all__ = ["DENSITIES", "NUM_SAMPLES", "Actor", "build_actor"]
 
 NUM_SAMPLES = 64
 """Actions sampled for each observation (Section VI-B)."""
@@ -33,7 +28,7 @@ DENSITIES: dict[str, type[keras.layers.Layer]] = {
 }
 
 
-class Actor(keras.Model):
+class Actor(GraspNetwork):
     """A conditional density over grasps.
 
     Call arguments:
@@ -46,54 +41,24 @@ class Actor(keras.Model):
     observations of training and validation also hold `gripper_pose` (B, 4), which nothing else reads.
     """
 
+    criterion = "nll"
+    roles = ("actor",)
+
     def __init__(self, config: Config, density: str, **kwargs: Any) -> None:
         """Declare the network; `build_actor` also creates its weights.
 
         Args:
             config: Sizes of the network, and the terms of its loss.
             density: Name of one of `DENSITIES`.
-            **kwargs: Passed to `keras.Model`.
+            **kwargs: Passed to `GraspNetwork`.
         """
-        super().__init__(**kwargs)
+        super().__init__(config, **kwargs)
         if density not in DENSITIES:
             raise unknown_name("density", density, DENSITIES)
-        self.config, self.density = config, density
-        self.vision = VisionNetwork(config.vision, name="vision")
+        self.density = density
         self.head = DENSITIES[density](ACTION_SIZE, config.density, name=density)
         self.pose = keras.layers.Dense(5, name="gripper_pose")
         self.nll = keras.metrics.Mean("nll")
-
-    def build(self, input_shape: dict[str, tuple[int | None, ...]]) -> None:
-        """Create the statistics that whiten actions and poses."""
-        self.action_mean = self._statistic("action_mean", "zeros")
-        self.action_std = self._statistic("action_std", "ones")
-        self.pose_mean = self._statistic("pose_mean", "zeros")
-        self.pose_std = self._statistic("pose_std", "ones")
-
-    def _statistic(self, name: str, initializer: str) -> Any:
-        return self.add_weight(name=name, shape=(ACTION_SIZE,), initializer=initializer, trainable=False)
-
-    def adapt(self, observation: Tensors, action: Any) -> None:
-        """Take means and spreads from a sample of the training data.
-
-        Args:
-            observation: As for `fit`, `gripper_pose` included.
-            action: As for `fit`.
-        """
-        means = [tf.reduce_mean(tf.cast(observation[key], tf.float32), 0) for key in ("image", "initial_image")]
-        self.vision.set_mean_images(*means)
-        self.set_action_statistics(*_mean_and_std(action))
-        self.set_pose_statistics(*_mean_and_std(observation["gripper_pose"]))
-
-    def set_action_statistics(self, mean: Any, std: Any) -> None:
-        """Set the mean and the standard deviation (4,) of the training actions, [m] and [rad]."""
-        self.action_mean.assign(mean)
-        self.action_std.assign(std)
-
-    def set_pose_statistics(self, mean: Any, std: Any) -> None:
-        """Set the mean and the standard deviation (4,) of the gripper poses, [m] and [rad]."""
-        self.pose_mean.assign(mean)
-        self.pose_std.assign(std)
 
     def call(self, observation: Tensors) -> Tensors:
         """The parameters of the density, as plain tensors."""
@@ -119,25 +84,10 @@ class Actor(keras.Model):
     ) -> tf.Tensor:
         """The negative log-likelihood of Section IV-B, weighted with the reward, and the auxiliary pose loss."""
         observation, parameters = x or {}, y_pred or {}
-        action = self._with_label_noise(y) if training else y
+        action = self.with_label_noise(y) if training else y
         nll = negative_log_likelihood(self.density_of(parameters), action, sample_weight)
-        loss = nll
-        if self.config.train.pose_loss > 0:
-            error = parameters["gripper_pose"] - self._pose_target(observation["gripper_pose"])
-            loss += self.config.train.pose_loss * tf.reduce_mean(tf.square(error))
         self.nll.update_state(nll)
-        return loss
-
-    def _with_label_noise(self, action: tf.Tensor) -> tf.Tensor:
-        seed = tf.stack([self.config.train.seed, tf.cast(self.optimizer.iterations, tf.int32)])
-        noise = tf.random.stateless_normal(tf.shape(action), seed)
-        return _wrap_yaw(action + noise * tf.constant(self.config.train.label_noise))
-
-    def _pose_target(self, pose: tf.Tensor) -> tf.Tensor:
-        """Whitened position and the direction of the jaw, which repeats after half a turn, (B, 5)."""
-        position = ((pose - self.pose_mean) / self.pose_std)[:, :3]
-        turn = 2 * pose[:, 3:]
-        return tf.concat([position, tf.sin(turn), tf.cos(turn)], axis=-1)
+        return nll + self.pose_error(observation, parameters["gripper_pose"])
 
     @tf.function(reduce_retracing=True)
     def act(self, observation: Tensors, seed: tf.Tensor, num_samples: int = NUM_SAMPLES) -> tuple[tf.Tensor, tf.Tensor]:
@@ -152,13 +102,47 @@ class Actor(keras.Model):
             Actions (B, n, 4) [m, rad], dyaw in [-π/2, π/2), and their log-densities (B, n).
         """
         density = self.distribution(observation)
-        samples = _wrap_yaw(density.sample(num_samples, seed=seed))
+        samples = wrap_yaw(density.sample(num_samples, seed=seed))
         return tf.transpose(samples, [1, 0, 2]), tf.transpose(density.log_prob(samples))
+
+    @tf.function(reduce_retracing=True)
+    def act_from_noise(self, observation: Tensors, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Sample actions without a random generator: what one observation is answered depends on nothing else.
+
+        Args:
+            observation: As for `call`.
+            noise: (B, n, 5), four standard normal numbers and one uniform in [0, 1) for each sample.
+
+        Returns:
+            As `act`.
+        """
+        parameters = self(observation, training=False)
+        whitened = transform_noise(self.head.distribution(parameters), tf.transpose(noise, [1, 0, 2]))
+        samples = wrap_yaw(self.action_mean + self.action_std * whitened)
+        return tf.transpose(samples, [1, 0, 2]), tf.transpose(self.density_of(parameters).log_prob(samples))
 
     @tf.function(reduce_retracing=True)
     def log_prob(self, observation: Tensors, action: tf.Tensor) -> tf.Tensor:
         """Log-densities (B, n) of actions (B, n, 4) [m, rad]."""
         return tf.transpose(self.distribution(observation).log_prob(tf.transpose(action, [1, 0, 2])))
+
+    def endpoints(self) -> dict[str, Any]:
+        """The functions of a bundle, each with its signature."""
+
+        def act(image: tf.Tensor, initial_image: tf.Tensor, noise: tf.Tensor) -> dict[str, tf.Tensor]:
+            samples, log_prob = self.act_from_noise({"image": image, "initial_image": initial_image}, noise)
+            return {"samples": samples, "log_prob": log_prob}
+
+        def log_prob(image: tf.Tensor, initial_image: tf.Tensor, action: tf.Tensor) -> tf.Tensor:
+            return self.log_prob({"image": image, "initial_image": initial_image}, action)
+
+        image, action = self.image_spec(), tf.TensorSpec([None, None, ACTION_SIZE], tf.float32)
+        noise = tf.TensorSpec([None, None, ACTION_SIZE + 1], tf.float32)
+        return {"act": (act, [image, image, noise]), "log_prob": (log_prob, [image, image, action])}
+
+    def describe(self) -> dict[str, Any]:
+        """What a bundle's manifest says about the actor."""
+        return super().describe() | {"model": self.density, "num_samples": NUM_SAMPLES}
 
 
 def build_actor(config: Config, density: str) -> Actor:
@@ -176,15 +160,3 @@ def build_actor(config: Config, density: str) -> Actor:
     image = tf.zeros([1, config.vision.image_size, config.vision.image_size, 3], tf.uint8)
     actor({"image": image, "initial_image": image})
     return actor
-
-
-def _mean_and_std(values: Any) -> tuple[tf.Tensor, tf.Tensor]:
-    values = tf.cast(values, tf.float32)
-    return tf.reduce_mean(values, axis=0), tf.maximum(tf.math.reduce_std(values, axis=0), 1e-3)
-
-
-def _wrap_yaw(action: tf.Tensor) -> tf.Tensor:
-    """The same actions (..., 4) with dyaw in [-π/2, π/2)."""
-    yaw = action[..., 3:]
-    wrapped = yaw - math.pi * tf.floor(yaw / math.pi + 0.5)
-    return tf.concat([action[..., :3], tf.where(wrapped >= math.pi / 2, -math.pi / 2, wrapped)], axis=-1)

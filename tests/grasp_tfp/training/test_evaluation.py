@@ -10,7 +10,7 @@ from grasp_tfp.training.evaluation import evaluate
 
 def test_an_evaluation_holds_the_outcome_of_each_trial() -> None:
     robot, seen = SimRobot(seed=2), []
-    result = evaluate(robot, RandomPolicy(), trials=40, seed=9, progress=lambda *state: seen.append(state))
+    result = evaluate([robot], RandomPolicy(), trials=40, seed=9, progress=lambda *state: seen.append(state))
     trials = [run_trial(robot, RandomPolicy(), 9, index) for index in range(40)]
     assert [outcome.success for outcome in result.outcomes] == [trial.success for trial in trials]
     assert result.rate.trials == 40
