@@ -44,12 +44,13 @@ class Actor(GraspNetwork):
     criterion = "nll"
     roles = ("actor",)
 
-    def __init__(self, config: Config, density: str, **kwargs: Any) -> None:
+    def __init__(self, config: Config, density: str, pose: keras.layers.Layer | None = None, **kwargs: Any) -> None:
         """Declare the network; `build_actor` also creates its weights.
 
         Args:
             config: Sizes of the network, and the terms of its loss.
             density: Name of one of `DENSITIES`.
+            pose: What reads the gripper's pose in another model, to share it.
             **kwargs: Passed to `GraspNetwork`.
         """
         super().__init__(config, **kwargs)
@@ -57,7 +58,7 @@ class Actor(GraspNetwork):
             raise unknown_name("density", density, DENSITIES)
         self.density = density
         self.head = DENSITIES[density](ACTION_SIZE, config.density, name=density)
-        self.pose = keras.layers.Dense(5, name="gripper_pose")
+        self.pose = keras.layers.Dense(5, name="gripper_pose") if pose is None else pose
         self.nll = keras.metrics.Mean("nll")
 
     def call(self, observation: Tensors) -> Tensors:

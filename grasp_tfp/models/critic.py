@@ -66,8 +66,8 @@ class Critic(GraspNetwork):
 
     def judge(self, seen: Tensors, action: tf.Tensor) -> Tensors:
         """The logit, and the robot's own pose, of one action (B, 4) for each observation seen."""
-        logit, pose = self.merge(seen, self._whitened(action[:, None]))
-        return {"logit": logit[:, 0], "gripper_pose": pose}
+        logit = self.merge(seen, self._whitened(action[:, None]))
+        return {"logit": logit[:, 0], "gripper_pose": seen["gripper_pose"]}
 
     def _whitened(self, action: tf.Tensor) -> tf.Tensor:
         """(dx, dy, dyaw) of actions (..., 4), the first two in the unit of whitened poses, so that both can be added.
@@ -113,8 +113,7 @@ class Critic(GraspNetwork):
     @tf.function(reduce_retracing=True)
     def value(self, seen: Tensors, action: tf.Tensor) -> tf.Tensor:
         """Probabilities (B, n) that actions (B, n, 4) [m, rad] succeed, for what `encode` returned."""
-        logit, _ = self.merge(seen, self._whitened(action))
-        return self.probability(logit)
+        return self.probability(self.merge(seen, self._whitened(action)))
 
     def endpoints(self) -> dict[str, Any]:
         """The functions of a bundle, each with its signature."""

@@ -52,7 +52,7 @@ class JointActorCritic(GraspNetwork):
             raise UsageError(f"Cannot train actor and critic jointly with critic.merge={config.critic.merge}: "
                              "expected late, which shares the features.")  # fmt: skip
         self.critic = Critic(config, vision=self.vision, name="critic")
-        self.actor = Actor(config, density, vision=self.vision, name="actor")
+        self.actor = Actor(config, density, self.critic.merge.pose, vision=self.vision, name="actor")
         self.nll, self.bce, self.joint = (keras.metrics.Mean(name) for name in ("nll", "bce", "joint"))
 
     def adapt(self, inputs: Tensors, success: Any) -> None:

@@ -6,12 +6,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from grasp_tfp.config import CriticConfig, VisionConfig
+from grasp_tfp.config import CriticConfig
 from grasp_tfp.models.vision import VisionNetwork
 
-__all__ = ["Glances", "LateMerge", "MapMerge"]
+__all__ = ["Glances", "LateMerge", "MapMerge", "image_grid"]
 
 Tensors = dict[str, tf.Tensor]
+
+EMBEDDING = 64
+"""Width of what an action says to each place of a map, as in Grasping44."""
 
 
 class Glances(keras.layers.Layer):
@@ -46,8 +49,7 @@ class Glances(keras.layers.Layer):
         """What is seen."""
         height, width, channels = maps.shape[1:]
         number = tf.shape(query)[1]
-        grid = tf.stack(tf.meshgrid(tf.linspace(-1.0, 1.0, width), tf.linspace(-1.0, 1.0, height)), axis=-1)
-        grid = tf.reshape(grid, [height * width, 2])
+        grid = image_grid(height, width)
         aim = tf.reshape(self.aim(query), [-1, number, self.places, 2])
         # |aim - grid|² without the part that is the same for the whole grid, which softmax takes out. A product of
         # batches that is scaled and added to would be fused by oneDNN, which crashes there.
@@ -58,11 +60,41 @@ class Glances(keras.layers.Layer):
         return tf.reshape(seen, [-1, number, self.places * channels])
 
 
-class LateMerge(keras.layers.Layer):
+class _Merge(keras.layers.Layer):
+    """What both kinds share: the gripper's own pose, read off the image, tells where an action leads."""
+
+    layers_before: int
+
+    def __init__(self, vision: VisionNetwork, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.vision = vision
+        self.pose = keras.layers.Dense(5, name="gripper_pose")
+
+    def see(self, image: tf.Tensor, initial_image: tf.Tensor) -> Tensors:
+        """What is computed once for any number of actions: `maps`, `features` and `gripper_pose`."""
+        maps = self.vision.maps(image, initial_image, self.layers_before)
+        features = self.vision.features(maps, self.layers_before)
+        return {"maps": maps, "features": features, "gripper_pose": self.pose(features)}
+
+    def target(self, seen: Tensors, action: tf.Tensor) -> tf.Tensor:
+        """Where the jaw would be and which way it would point, with products, as perspective needs them, (B, n, 8).
+
+        Args:
+            seen: What `see` returned.
+            action: (dx, dy, dyaw), the first two in the unit of whitened poses, (B, n, 3).
+        """
+        pose = seen["gripper_pose"][:, None]
+        x, y = tf.unstack(pose[..., :2] + action[..., :2], axis=-1)
+        sine, cosine, turn = pose[..., 3], pose[..., 4], 2 * action[..., 2]
+        turned = (sine * tf.cos(turn) + cosine * tf.sin(turn), cosine * tf.cos(turn) - sine * tf.sin(turn))
+        return tf.stack([x, y, *turned, x * y, x * x, y * y, turned[0] * turned[1]], axis=-1)
+
+
+class LateMerge(_Merge):
     """Judges actions by the trunk's features and maps, which one pass yields for any number of actions.
 
-    An action is added to the gripper's own pose, which the trunk reads off the image; where that leads, the layer
-    glances at the maps. Without the glances, a critic of a few ten thousand examples hardly learns.
+    Where an action leads, the layer glances at the maps. Without the glances, a critic of a hundred thousand examples
+    hardly learns.
     """
 
     def __init__(self, config: CriticConfig, vision: VisionNetwork, **kwargs: Any) -> None:
@@ -73,72 +105,63 @@ class LateMerge(keras.layers.Layer):
             vision: The image network.
             **kwargs: Passed to `keras.layers.Layer`.
         """
-        super().__init__(**kwargs)
-        self.vision, self.layers_before = vision, len(vision.convolutions) - 1
-        self.pose = keras.layers.Dense(5, name="gripper_pose")
+        super().__init__(vision, **kwargs)
+        self.layers_before = len(vision.convolutions) - 1
         self.glances = Glances(config.glances, name="glances")
-        self.first = keras.layers.Dense(config.hidden[0], "relu", name="first")
-        self.rest = [keras.layers.Dense(width, "relu", name=f"rest_{n}") for n, width in enumerate(config.hidden[1:])]
+        self.hidden = [keras.layers.Dense(width, "relu", name=f"hidden_{n}") for n, width in enumerate(config.hidden)]
         self.logit = keras.layers.Dense(1, name="logit")
 
-    def see(self, image: tf.Tensor, initial_image: tf.Tensor) -> Tensors:
-        """`maps`, `features` and `gripper_pose`."""
-        maps = self.vision.maps(image, initial_image, self.layers_before)
-        features = self.vision.features(maps, self.layers_before)
-        return {"maps": tf.nn.relu(maps), "features": features, "gripper_pose": self.pose(features)}
-
-    def call(self, seen: Tensors, action: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Logits (B, n) of actions (B, n, 3), whitened like poses and the turn in [rad]; the gripper's pose (B, 5)."""
-        target = self._target(seen["gripper_pose"][:, None], action)
-        glanced = self.glances(seen["maps"], target)
+    def call(self, seen: Tensors, action: tf.Tensor) -> tf.Tensor:
+        """Logits (B, n) of actions as `target` takes them, (B, n, 3)."""
+        target = self.target(seen, action)
+        glanced = self.glances(tf.nn.relu(seen["maps"]), target)
         features = tf.repeat(seen["features"][:, None], tf.shape(action)[1], axis=1)
-        hidden = self.first(tf.concat([features, target, glanced], axis=-1))
-        for dense in self.rest:
+        hidden = tf.concat([features, target, glanced], axis=-1)
+        for dense in self.hidden:
             hidden = dense(hidden)
-        return self.logit(hidden)[..., 0], seen["gripper_pose"]
-
-    def _target(self, pose: tf.Tensor, action: tf.Tensor) -> tf.Tensor:
-        """Where the jaw would be and which way it would point, with products, as perspective needs them, (B, n, 8)."""
-        x, y = tf.unstack(pose[..., :2] + action[..., :2], axis=-1)
-        sine, cosine, turn = pose[..., 3], pose[..., 4], 2 * action[..., 2]
-        turned = (sine * tf.cos(turn) + cosine * tf.sin(turn), cosine * tf.cos(turn) - sine * tf.sin(turn))
-        return tf.stack([x, y, *turned, x * y, x * x, y * y, turned[0] * turned[1]], axis=-1)
+        return self.logit(hidden)[..., 0]
 
 
-class MapMerge(keras.layers.Layer):
-    """Adds actions to a map between two convolutions, as QT-Opt's Grasping44 does; the rest runs once per action."""
+class MapMerge(_Merge):
+    """Adds actions to a map between two convolutions, like QT-Opt's Grasping44; the rest runs once per action.
+
+    What is added differs from place to place, by how the action's target lies from there: added alike everywhere, as
+    in Grasping44, it is lost in the spatial softmax, which that network does not have.
+    """
 
     def __init__(self, config: CriticConfig, vision: VisionNetwork, **kwargs: Any) -> None:
         """Declare the layer.
 
         Args:
-            config: Where to merge, and the dense layers that the action passes.
+            config: Where to merge, and the dense layers after the features.
             vision: The image network.
             **kwargs: Passed to `keras.layers.Layer`.
         """
-        super().__init__(**kwargs)
-        self.vision, self.layers_before = vision, config.merge_layer
-        channels = _channels(vision.config)[config.merge_layer - 1]
-        self.embedding = [keras.layers.Dense(width, "relu", name=f"embed_{n}") for n, width in enumerate(config.hidden)]
-        self.addition = keras.layers.Dense(channels, name="addition")
-        self.pose = keras.layers.Dense(5, name="gripper_pose")
+        super().__init__(vision, **kwargs)
+        self.layers_before = config.merge_layer
+        channels = (*vision.config.filters, vision.config.feature_points + vision.config.attended_values)
+        self.there = keras.layers.Dense(EMBEDDING, name="there")
+        self.here = keras.layers.Dense(EMBEDDING, use_bias=False, name="here")
+        self.embedding = keras.layers.Dense(EMBEDDING, "relu", name="embedding")
+        self.addition = keras.layers.Dense(channels[config.merge_layer - 1], name="addition")
+        self.hidden = [keras.layers.Dense(width, "relu", name=f"hidden_{n}") for n, width in enumerate(config.hidden)]
         self.logit = keras.layers.Dense(1, name="logit")
 
-    def see(self, image: tf.Tensor, initial_image: tf.Tensor) -> Tensors:
-        """`maps`."""
-        return {"maps": self.vision.maps(image, initial_image, self.layers_before)}
-
-    def call(self, seen: Tensors, action: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Logits (B, n) of actions (B, n, 3), whitened like poses and the turn in [rad]; the gripper's pose (B, 5)."""
-        turn = 2 * action[..., 2:]
-        added = tf.concat([action[..., :2], tf.sin(turn), tf.cos(turn)], axis=-1)
-        for dense in self.embedding:
-            added = dense(added)
-        maps = seen["maps"][:, None] + self.addition(added)[:, :, None, None]
-        features = self.vision.features(tf.reshape(maps, [-1, *seen["maps"].shape[1:]]), self.layers_before)
-        features = tf.reshape(features, [-1, tf.shape(action)[1], features.shape[-1]])
-        return self.logit(features)[..., 0], self.pose(features[:, 0])
+    def call(self, seen: Tensors, action: tf.Tensor) -> tf.Tensor:
+        """Logits (B, n) of actions as `target` takes them, (B, n, 3)."""
+        height, width, channels = seen["maps"].shape[1:]
+        target = self.target(seen, action)
+        there, here = self.there(target)[:, :, None], self.here(image_grid(height, width))
+        added = self.addition(self.embedding(tf.nn.relu(there + here)))
+        maps = seen["maps"][:, None] + tf.reshape(added, [-1, tf.shape(action)[1], height, width, channels])
+        features = self.vision.features(tf.reshape(maps, [-1, height, width, channels]), self.layers_before)
+        hidden = tf.concat([features, tf.reshape(target, [-1, target.shape[-1]])], axis=-1)
+        for dense in self.hidden:
+            hidden = dense(hidden)
+        return tf.reshape(self.logit(hidden), tf.shape(action)[:2])
 
 
-def _channels(vision: VisionConfig) -> tuple[int, ...]:
-    return (*vision.filters, vision.feature_points + vision.attended_values)
+def image_grid(height: int, width: int) -> tf.Tensor:
+    """The places of a map, x and y in [-1, 1], (H W, 2)."""
+    grid = tf.stack(tf.meshgrid(tf.linspace(-1.0, 1.0, width), tf.linspace(-1.0, 1.0, height)), axis=-1)
+    return tf.reshape(grid, [height * width, 2])
