@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -37,6 +38,7 @@ GRID = 33
 YAWS = 18
 """Directions of the jaw of which a heat map shows the best."""
 
+COLOURS = "RdYlGn"
 DENSITY, VALUE = "log-density", "probability of success"
 
 
@@ -62,7 +64,7 @@ def draw_samples(
         seed: Start of the samples.
     """
     renderer = Renderer(PIXELS)
-    figure = Figure(figsize=(4 * len(indices), 4.3), layout="constrained")
+    figure = Figure(figsize=(4 * len(indices), 3.9), layout="constrained")
     drawn = []
     for axes, index in zip(figure.subplots(ncols=len(indices), squeeze=False)[0], indices, strict=True):
         robot.begin(index)
@@ -104,7 +106,7 @@ def policies_figure(
         panels = _panels(robot, bundles, [seed, index])
         rows.append([(panel, _image(robot, panel, renderer)) for panel in panels])
     columns = len(rows[0])
-    figure = Figure(figsize=(3.4 * columns, 3.7 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(3.4 * columns, 2.9 * len(rows) + 0.9), layout="constrained")
     grid = figure.subplots(len(rows), columns, squeeze=False)
     _fill(
         figure,
@@ -180,9 +182,11 @@ def _fill(figure: Figure, drawn: list[tuple[Axes, _Panel, Image]]) -> None:
     for measure in dict.fromkeys(panel.measure for _, panel, _ in drawn):
         own = [(axes, panel, image) for axes, panel, image in drawn if panel.measure == measure]
         low, high = (0.0, 1.0) if measure == VALUE else _density_range([panel for _, panel, _ in own])
+        scale = Normalize(low, high)
         for axes, panel, image in own:
-            mappable = _draw(axes, panel, image, Normalize(low, high))
-        figure.colorbar(mappable, ax=figure.axes[: len(drawn)], label=measure, shrink=0.8)
+            _draw(axes, panel, image, scale)
+        below, colours = [axes for axes, _, _ in own], ScalarMappable(scale, COLOURS)
+        figure.colorbar(colours, ax=below, label=measure, location="bottom", shrink=0.7, aspect=40, pad=0.02)
 
 
 def _density_range(panels: list[_Panel]) -> tuple[float, float]:
@@ -191,18 +195,29 @@ def _density_range(panels: list[_Panel]) -> tuple[float, float]:
     return float(samples.min()), max(float(panel.scores.max()) for panel in panels)
 
 
-def _draw(axes: Axes, panel: _Panel, image: Image, scale: Normalize) -> Any:
+def _draw(axes: Axes, panel: _Panel, image: Image, scale: Normalize) -> None:
     axes.imshow(image)
-    axes.set(xticks=[], yticks=[], xlim=(0, PIXELS), ylim=(PIXELS, 0))
+    left, right, top, bottom = _crop()
+    axes.set(xticks=[], yticks=[], xlim=(left, right), ylim=(bottom, top))
     axes.set_title(panel.title, fontsize=10)
     if panel.poses is None:
         corners = np.column_stack([_places(), np.full(GRID * GRID, JAW.grasp_height)])
         x, y = np.moveaxis(_projected(corners).reshape(GRID, GRID, 2), -1, 0)
-        return axes.pcolormesh(x, y, panel.scores, cmap="RdYlGn", norm=scale, shading="gouraud", alpha=0.7)
+        axes.pcolormesh(x, y, panel.scores, cmap=COLOURS, norm=scale, shading="gouraud", alpha=0.7)
+        return
     order = np.argsort(panel.scores)
-    lines = LineCollection(list(_fingertips(panel.poses[order])), cmap="RdYlGn", norm=scale, linewidths=1.6, alpha=0.9)
+    lines = LineCollection(list(_fingertips(panel.poses[order])), cmap=COLOURS, norm=scale, linewidths=1.6, alpha=0.9)
     lines.set_array(panel.scores[order])
-    return axes.add_collection(lines)
+    axes.add_collection(lines)
+
+
+def _crop() -> tuple[float, float, float, float]:
+    """The part of the image that holds the tray, with the gripper above it: left, right, top and bottom [px]."""
+    half = TRAY.inner_half + TRAY.thickness
+    corners = [[TRAY.centre[0] + a, TRAY.centre[1] + b, 0.0] for a in (-half, half) for b in (-half, half)]
+    (left, top), (right, bottom) = (limit(_projected(np.array(corners)), axis=0) for limit in (np.min, np.max))
+    margin = 0.04 * (right - left)
+    return left - margin, right + margin, top - 5 * margin, bottom + margin
 
 
 def _fingertips(poses: Floats) -> Floats:
