@@ -17,12 +17,17 @@ __all__ = ["JointActorCritic", "build_joint"]
 
 SMALLEST_MEAN_REWARD = 1e-3
 
+HANDOVER = 0.5
+"""Share of the training after which the reward is the critic's value alone."""
+
 
 class JointActorCritic(GraspNetwork):
     """An actor that learns from failures too: what was done is weighted by the value that the critic gives it.
 
     Where the actor of Section IV-B minimises -E[r log π] with the recorded reward r, this one minimises -E[Q log π],
     over successes and failures, while Q learns from both. The image network is shared, the gradient of Q is its own.
+    A critic that knows nothing yet would teach the actor to do anything, so that the reward begins as the recorded one
+    and passes to Q over the first half of the training.
 
     Call arguments:
         inputs: As for a `Critic`.
@@ -79,8 +84,8 @@ class JointActorCritic(GraspNetwork):
         success, logit = tf.cast(y, tf.float32), predicted["logit"]
         bce = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(success, logit))
         left_out = tf.where(success > 0, 1.0, 1 / self.critic.failures_kept)
-        reward = tf.stop_gradient(self.critic.probability(logit)) * left_out
-        reward /= tf.maximum(tf.reduce_mean(reward), SMALLEST_MEAN_REWARD)
+        value = tf.stop_gradient(self.critic.probability(logit)) * left_out
+        reward = (1 - self._handed_over()) * _of_mean_one(success) + self._handed_over() * _of_mean_one(value)
         density, action = self.actor.density_of(predicted), inputs["action"]
         of_successes = negative_log_likelihood(density, action, success) / tf.maximum(tf.reduce_mean(success), 1e-3)
         self.nll.update_state(of_successes)
@@ -88,6 +93,11 @@ class JointActorCritic(GraspNetwork):
         self.joint.update_state(of_successes + bce)
         pose = self.pose_error(inputs, predicted["gripper_pose"])
         return bce + negative_log_likelihood(density, action, reward) + pose
+
+    def _handed_over(self) -> tf.Tensor:
+        """How much of the reward is the critic's value by now."""
+        steps = HANDOVER * self.config.train.steps
+        return tf.minimum(tf.cast(self.optimizer.iterations, tf.float32) / steps, 1.0)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One step on blurred actions."""
@@ -104,6 +114,10 @@ class JointActorCritic(GraspNetwork):
     def describe(self) -> dict[str, Any]:
         """What a bundle's manifest says about both."""
         return self.critic.describe() | self.actor.describe() | super().describe() | {"model": "joint"}
+
+
+def _of_mean_one(reward: tf.Tensor) -> tf.Tensor:
+    return reward / tf.maximum(tf.reduce_mean(reward), SMALLEST_MEAN_REWARD)
 
 
 def build_joint(config: Config, density: str, failures_kept: float = 1.0) -> JointActorCritic:

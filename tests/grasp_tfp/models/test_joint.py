@@ -11,7 +11,7 @@ import tensorflow as tf
 from grasp_tfp.config import Config, CriticConfig
 from grasp_tfp.errors import UsageError
 from grasp_tfp.models.bundle import export, load
-from grasp_tfp.models.joint import build_joint
+from grasp_tfp.models.joint import JointActorCritic, build_joint
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ def inputs(batch: int) -> dict[str, Any]:
 
 def test_every_weight_learns_and_the_reward_does_not(joint: Config) -> None:
     model, given = build_joint(joint, "mof", 0.5), inputs(6)
+    trained_for(model, 0.25)
     success = tf.constant([1.0, 0, 1, 0, 0, 1])
     with tf.GradientTape(persistent=True) as tape:
         predicted = model(given)
@@ -54,8 +55,26 @@ def test_one_bundle_acts_and_values(joint: Config, tmp_path: Path) -> None:
     assert bundle.manifest["model"] == "joint"
 
 
+def trained_for(model: JointActorCritic, share: float) -> None:
+    """Say how much of the training is over."""
+    model.compile(optimizer=tf.keras.optimizers.SGD(0.0))
+    model.optimizer.iterations.assign(int(share * model.config.train.steps))
+
+
+def test_before_the_handover_the_recorded_reward_counts(joint: Config) -> None:
+    model, given = build_joint(joint, "gmm"), inputs(4)
+    trained_for(model, 0.0)
+    predicted = model(given, training=False)
+    success = tf.constant([0.0, 1, 0, 1])
+    log_prob = model.actor.density_of(predicted).log_prob(given["action"])
+    bce = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(success, predicted["logit"]))
+    found = model.compute_loss(given, success, predicted) - bce - model.pose_error(given, predicted["gripper_pose"])
+    assert float(found) == pytest.approx(-float(log_prob[1] + log_prob[3]) / 2, abs=1e-4)
+
+
 def test_the_value_is_the_reward(joint: Config) -> None:
     model, given = build_joint(joint, "gmm"), inputs(4)
+    trained_for(model, 0.5)
     predicted = model(given, training=False)
     certain = dict(predicted) | {"logit": tf.constant([30.0, -30, -30, -30])}
     same = dict(predicted) | {"logit": tf.constant([30.0, 30, 30, 30])}
