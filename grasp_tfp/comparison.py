@@ -13,6 +13,8 @@ __all__ = ["PairedComparison", "compare", "mcnemar_exact", "newcombe_interval", 
 
 SIGNIFICANCE = 0.05
 POWER = 0.8
+WORTH_COUNTING = 100_000
+"""Trials beyond which a difference is too small for the exact number to matter."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +73,8 @@ class PairedComparison:
             return text
         if self.needed is None:
             return f"{text}: underpowered, no difference was seen in {self.trials:,} trials"
-        return f"{text}: underpowered, {self.needed:,} trials would show it"
+        needed = f"{self.needed:,}" if self.needed <= WORTH_COUNTING else f"more than {WORTH_COUNTING:,}"
+        return f"{text}: underpowered, {needed} trials would show it"
 
 
 def compare(first: Sequence[bool], second: Sequence[bool]) -> PairedComparison:

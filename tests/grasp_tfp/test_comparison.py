@@ -69,4 +69,5 @@ def test_it_says_when_the_trials_were_too_few() -> None:
     assert few.underpowered and str(few).endswith(f"underpowered, {few.needed} trials would show it")
     assert not enough.underpowered and "underpowered" not in str(enough)
     assert str(PairedComparison(36, 12, 2, 0)) == "+20.0 points [+5.7, +34.0], 12 against 2, McNemar p = 0.013"
+    assert str(PairedComparison(400, 153, 152, 295)).endswith("underpowered, more than 100,000 trials would show it")
     assert "no difference was seen in 20 trials" in str(PairedComparison(10, 5, 5, 0))
