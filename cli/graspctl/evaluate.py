@@ -13,6 +13,9 @@ from graspctl.runs import RUNS, find_run, load_policy, write_json
 __all__ = ["evaluate"]
 
 TRIALS = 500
+SIM_SEED = 1_000_000
+"""Of scenes that are in no collection and in no robot of the fleet file."""
+
 AT_ONCE = 64
 """Simulated trials that run at the same time."""
 
@@ -20,6 +23,7 @@ AT_ONCE = 64
 def evaluate(
     robot: Annotated[str | None, typer.Option("--robot", metavar="NAME", help="Robot of the fleet file.")] = None,
     sim: Annotated[bool, typer.Option("--sim", help="A simulated cell that is not in the fleet file.")] = False,
+    task: Annotated[str | None, typer.Option("--task", help="What lies in the tray of --sim; blocks if unset.")] = None,
     policy: Annotated[
         str, typer.Option("--policy", metavar="A,B", help="random, actor, cem, gmm-cem, actor-critic, ratio.")
     ] = "actor,random",
@@ -40,9 +44,7 @@ def evaluate(
     """
     if sim == (robot is not None):
         raise UsageError("Expected one place to grasp. Use graspctl eval --robot NAME or graspctl eval --sim.")
-    from grasp_tfp.robots.fleet import FleetEntry, find_robot
-
-    entry = find_robot(robot) if robot else FleetEntry("sim", "sim", "blocks", 1_000_000)
+    entry = _cell(robot, task)
     names, runs = _plan(policy, run or [])
     home = next(iter(runs.values()), RUNS / "random") / "eval"
     results = home / f"{entry.name}_{'+'.join(names)}_seed{seed}_n{trials}.json"
@@ -59,6 +61,21 @@ def evaluate(
         [*table(evaluations), *differences(evaluations), _timing(evaluations)],
         f"graspctl deploy {runs['actor']} --robot {robot or 'kuka-3'}" if "actor" in runs else None,
     )
+
+
+def _cell(robot: str | None, task: str | None) -> Any:
+    """Where to grasp, a `grasp_tfp.robots.fleet.FleetEntry`."""
+    from grasp_tfp.robots.fleet import FleetEntry, find_robot
+    from grasp_tfp.sim.tasks import find_task
+
+    if robot is None:
+        name = find_task(task or "blocks").name
+        return FleetEntry(f"sim-{task}" if task else "sim", "sim", name, SIM_SEED)
+    if task is not None:
+        raise UsageError(
+            f"Expected --task with --sim only, received {task!r}: the fleet file says what {robot} grasps."
+        )
+    return find_robot(robot)
 
 
 def _plan(policy: str, given: list[Path]) -> tuple[list[str], dict[str, Path]]:

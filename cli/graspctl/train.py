@@ -67,7 +67,7 @@ def train(
             validation,
             run,
             progress=lambda done, total, loss: progress.update(done, total, f"{network.criterion} {loss:.3f}"),
-            callbacks=_pictures(run, network, dataset.metadata["cell"]),
+            callbacks=_pictures(run, network, dataset.metadata),
         )
     card = {"cell": dataset.metadata["cell"], "training": dataclasses.asdict(report)}
     policy = bundle.export(
@@ -114,12 +114,15 @@ def _network(model: str, config: Any, metadata: dict[str, Any]) -> Any:
     return build_actor(config, "mof" if model == "prior" else model)
 
 
-def _pictures(run: Path, network: Any, cell: dict[str, Any]) -> Sequence[Any]:
+def _pictures(run: Path, network: Any, metadata: dict[str, Any]) -> Sequence[Any]:
     """What draws pictures for TensorBoard, if the simulator has the cell that the data come from."""
     from grasp_tfp.experiments.training_pictures import TrainingPictures
-    from grasp_tfp.sim.geometry import describe_cell
+    from grasp_tfp.sim.tasks import TASKS, describe_cell_of
 
-    return [TrainingPictures(run / "tensorboard", network, PICTURE_EPOCHS)] if cell == describe_cell() else []
+    tasks = [task for task in metadata["tasks"] if task in TASKS]
+    if not tasks or metadata["cell"] != describe_cell_of(tasks):
+        return []
+    return [TrainingPictures(run / "tensorboard", network, tasks[0], PICTURE_EPOCHS)]
 
 
 def _calibrated(policy: Any, data: Path, config: Any, run: Path) -> dict[str, Any]:

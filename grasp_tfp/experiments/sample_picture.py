@@ -21,7 +21,7 @@ from grasp_tfp.policies.critic import CemPolicy
 from grasp_tfp.policies.policy import observe
 from grasp_tfp.robots.robot import Observation
 from grasp_tfp.robots.sim import SimRobot
-from grasp_tfp.sim.geometry import CAMERA, JAW, TRAY, WORKSPACE
+from grasp_tfp.sim.geometry import CAMERA, JAW, TRAY
 from grasp_tfp.sim.renderer import Renderer, camera_matrix
 
 __all__ = ["draw_policies", "draw_samples", "policies_figure"]
@@ -48,7 +48,10 @@ class _Panel:
     measure: str
     scores: Floats
     poses: Floats | None = None
-    """Of the samples, (n, 4), each with its score; None for a map, whose scores are (GRID, GRID)."""
+    """Of the samples, (n, 4), each with its score; None for a map."""
+
+    places: Floats | None = None
+    """Of a map's scores, (GRID GRID, 2) [m]; None for samples."""
 
 
 def draw_samples(
@@ -128,7 +131,9 @@ def _panels(robot: SimRobot, bundles: Mapping[str, Any], seed: list[int]) -> lis
         best = relative_action(robot.pose, _poses(samples)[np.argmax(samples.scores)])
         panels.append(samples)
         density = functools.partial(actor.log_prob, *seen)
-        panels.append(_Panel("actor's density", DENSITY, _over_workspace(robot, density, best[2])))
+        panels.append(
+            _Panel("actor's density", DENSITY, _over_workspace(robot, density, best[2]), places=_places(robot))
+        )
     if critic is not None:
         value = functools.partial(critic.value, code)
         if actor is not None:
@@ -136,7 +141,7 @@ def _panels(robot: SimRobot, bundles: Mapping[str, Any], seed: list[int]) -> lis
             scores = np.asarray(value(actions[None])[0], np.float64)
             panels.append(_Panel("scored by the critic", VALUE, scores, panels[0].poses))
         depth = critic.manifest["action_mean"][2]
-        panels.append(_Panel("critic's value", VALUE, _over_workspace(robot, value, depth)))
+        panels.append(_Panel("critic's value", VALUE, _over_workspace(robot, value, depth), places=_places(robot)))
         iterations = CemPolicy(critic).iterations([robot], code, [np.random.default_rng(seed)])
         for number, (actions, values, _) in enumerate(iterations, 1):
             panels.append(_Panel(f"CEM iteration {number}", VALUE, values[0], apply_action(robot.pose, actions[0])))
@@ -155,7 +160,7 @@ def _poses(panel: _Panel) -> Floats:
 def _over_workspace(robot: SimRobot, score: Callable[[Floats], Any], depth: float) -> Floats:
     """The highest score at each place of the workspace, over the directions of the jaw, (GRID, GRID)."""
     yaws = np.linspace(-np.pi / 2, np.pi / 2, YAWS, endpoint=False)
-    places = np.repeat(_places(), YAWS, axis=0)
+    places = np.repeat(_places(robot), YAWS, axis=0)
     poses = np.column_stack([places, np.zeros(len(places)), np.tile(yaws, GRID * GRID)])
     actions = relative_action(robot.pose, poses)
     actions[:, 2] = depth
@@ -164,9 +169,10 @@ def _over_workspace(robot: SimRobot, score: Callable[[Floats], Any], depth: floa
     return best
 
 
-def _places() -> Floats:
+def _places(robot: SimRobot) -> Floats:
     """Places (GRID GRID, 2) of the workspace [m]."""
-    along = np.linspace(-WORKSPACE.half_width, WORKSPACE.half_width, GRID)
+    half = robot.cell["workspace"]["half_width"]
+    along = np.linspace(-half, half, GRID)
     return np.stack(np.meshgrid(along, along, indexing="ij"), axis=-1).reshape(-1, 2) + TRAY.centre
 
 
@@ -200,13 +206,14 @@ def _draw(axes: Axes, panel: _Panel, image: Image, scale: Normalize) -> None:
     left, right, top, bottom = _crop()
     axes.set(xticks=[], yticks=[], xlim=(left, right), ylim=(bottom, top))
     axes.set_title(panel.title, fontsize=10)
-    if panel.poses is None:
-        corners = np.column_stack([_places(), np.full(GRID * GRID, JAW.grasp_height)])
+    if panel.places is not None:
+        corners = np.column_stack([panel.places, np.full(GRID * GRID, JAW.grasp_height)])
         x, y = np.moveaxis(_projected(corners).reshape(GRID, GRID, 2), -1, 0)
         axes.pcolormesh(x, y, panel.scores, cmap=COLOURS, norm=scale, shading="gouraud", alpha=0.7)
         return
     order = np.argsort(panel.scores)
-    lines = LineCollection(list(_fingertips(panel.poses[order])), cmap=COLOURS, norm=scale, linewidths=1.6, alpha=0.9)
+    poses = _poses(panel)[order]
+    lines = LineCollection(list(_fingertips(poses)), cmap=COLOURS, norm=scale, linewidths=1.6, alpha=0.9)
     lines.set_array(panel.scores[order])
     axes.add_collection(lines)
 

@@ -26,12 +26,13 @@ class TrainingPictures(keras.callbacks.Callback):
     Args:
         folder: Where TensorBoard looks for files.
         network: The model that is fitted.
+        task: What lies in the tray.
         every: Epochs between two pictures.
     """
 
-    def __init__(self, folder: Path, network: GraspNetwork, every: int) -> None:
+    def __init__(self, folder: Path, network: GraspNetwork, task: str, every: int) -> None:
         super().__init__()
-        self._folder, self._network, self._every = folder, network, every
+        self._folder, self._network, self._task, self._every = folder, network, task, every
         self._policy: Any = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -40,7 +41,7 @@ class TrainingPictures(keras.callbacks.Callback):
             return
         if self._policy is None:
             self._policy = in_memory(self._network)
-        robot = SimRobot(seed=SEED, image_size=self._network.config.vision.image_size)
+        robot = SimRobot(task=self._task, seed=SEED, image_size=self._network.config.vision.image_size)
         figure = policies_figure(robot, dict.fromkeys(self._policy.roles, self._policy), indices=SCENES)
         robot.close()
         canvas: Any = FigureCanvasAgg(figure)

@@ -112,6 +112,7 @@ def test_random_needs_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     ("words", "phrase"),
     [
         (["--policy", "cme"], "Did you mean 'cem'?"),
+        (["--task", "bottels"], "Did you mean 'bottles'?"),
         (["--policy", "cem,cem"], "Expected each policy once"),
         (["--policy", "ratio", "--run", "runs/joint"], "No trained prior in 'runs/joint'"),
         (["--policy", "actor", "--run", "runs/prior"], "No trained policy in 'runs/prior'"),
@@ -120,3 +121,13 @@ def test_random_needs_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_bad_words_are_refused(words: list[str], phrase: str) -> None:
     result = invoke("eval", "--sim", *words)
     assert result.exit_code == 2 and phrase in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_another_task_is_another_cell(workplace: Path) -> None:
+    result = invoke("eval", "--sim", "--task", "bottles", "--policy", "random", "-n", "2")
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert result.stdout.startswith("Wrote     runs/random/eval/sim-bottles_random_seed0_n2.json")
+    with_robot = invoke("eval", "--robot", "kuka-1", "--task", "bottles")
+    assert with_robot.exit_code == 2 and "--task with --sim only" in with_robot.stderr
+    unfit = invoke("eval", "--sim", "--task", "bottles", "--run", "runs/joint", "--policy", "actor", "-n", "2")
+    assert unfit.exit_code == 4 and "does not fit" in unfit.stderr

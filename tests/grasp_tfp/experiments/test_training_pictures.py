@@ -18,7 +18,7 @@ CONFIG = Config(
 def test_a_picture_every_second_epoch(tmp_path: Path) -> None:
     actor = build_actor(CONFIG, "mof")
     actor.compile(optimizer=optimizer(CONFIG.train))
-    pictures = TrainingPictures(tmp_path, actor, every=2)
+    pictures = TrainingPictures(tmp_path, actor, "blocks", every=2)
     for epoch in range(4):
         pictures.on_epoch_end(epoch)
     found = [
