@@ -9,10 +9,23 @@ from typing import Any
 
 from grasp_tfp.errors import UsageError, unknown_name
 
-__all__ = ["PRESETS", "ActionConfig", "Config", "DensityConfig", "TrainConfig", "VisionConfig", "load_config"]
+__all__ = [
+    "MERGES",
+    "PRESETS",
+    "ActionConfig",
+    "Config",
+    "CriticConfig",
+    "DensityConfig",
+    "TrainConfig",
+    "VisionConfig",
+    "load_config",
+]
 
 SCALES = ("predicted", "learned", "fixed")
 SCALE_FUNCTIONS = ("softplus", "exp")
+
+MERGES = ("late", "map")
+"""Where a critic's action meets the image: after the trunk, or inside its convolutions."""
 
 
 def _require_positive(name: str, section: Any, *positive: str) -> None:
@@ -136,6 +149,30 @@ class DensityConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class CriticConfig:
+    """The critic Q(s, a) (Section VI-B)."""
+
+    merge: str = "late"
+    """Where the action meets the image: `late` joins the trunk's features, which one pass yields for any number of
+    actions; `map` adds the action to a map of the convolutions, whose rest runs once per action."""
+
+    merge_layer: int = 4
+    """After how many convolutions the action is added, if `merge` is `map`."""
+
+    glances: int = 8
+    """Places of the image that an action looks at, if `merge` is `late`."""
+
+    hidden: tuple[int, ...] = (256, 256)
+    """Widths of the dense layers that the action passes."""
+
+    def __post_init__(self) -> None:
+        """Reject what no critic can be."""
+        if self.merge not in MERGES:
+            raise unknown_name("value of critic.merge", self.merge, MERGES)
+        _require_positive("critic", self, "merge_layer", "glances", "hidden")
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """How a network is fitted."""
 
@@ -184,7 +221,15 @@ class Config:
     vision: VisionConfig = VisionConfig()
     action: ActionConfig = ActionConfig()
     density: DensityConfig = DensityConfig()
+    critic: CriticConfig = CriticConfig()
     train: TrainConfig = TrainConfig()
+
+    def __post_init__(self) -> None:
+        """Reject sections that do not fit each other."""
+        layers = len(self.vision.kernels)
+        if self.critic.merge_layer > layers:
+            raise UsageError(f"Invalid value for critic.merge_layer: expected at most {layers}, the convolutions of "
+                             f"vision, received {self.critic.merge_layer}.")  # fmt: skip
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """The sections as plain values, ready for JSON."""
@@ -225,7 +270,7 @@ def load_config(preset: str = "laptop", toml_path: Path | None = None, overrides
 
     Args:
         preset: Name of one of `PRESETS`.
-        toml_path: File with the tables `[vision]`, `[action]`, `[density]` and `[train]`.
+        toml_path: File with the tables `[vision]`, `[action]`, `[density]`, `[critic]` and `[train]`.
         overrides: Single values, such as `train.learning_rate=1e-4` or `vision.dense=[256, 128]`.
 
     Raises:

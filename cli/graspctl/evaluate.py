@@ -1,6 +1,6 @@
-"""`graspctl eval`: how often a trained policy grasps, against a random one."""
+"""`graspctl eval`: how often policies grasp, on the same scenes."""
 
-import dataclasses
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,82 +8,163 @@ import typer
 
 from grasp_tfp.errors import UsageError
 from graspctl.console import Progress, duration, print_report, summary
-from graspctl.runs import find_run, load_policy, write_json
+from graspctl.runs import RUNS, find_run, load_policy, write_json
 
 __all__ = ["evaluate"]
 
 TRIALS = 500
+SIM_SEED = 1_000_000
+"""Of scenes that are in no collection and in no robot of the fleet file."""
+
+AT_ONCE = 64
+"""Simulated trials that run at the same time."""
 
 
 def evaluate(
     robot: Annotated[str | None, typer.Option("--robot", metavar="NAME", help="Robot of the fleet file.")] = None,
     sim: Annotated[bool, typer.Option("--sim", help="A simulated cell that is not in the fleet file.")] = False,
-    run: Annotated[Path | None, typer.Option("--run", help="Run to evaluate; the latest if unset.")] = None,
-    trials: Annotated[int, typer.Option("--trials", min=1, help="Trials for each policy.")] = TRIALS,
+    task: Annotated[str | None, typer.Option("--task", help="What lies in the tray of --sim; blocks if unset.")] = None,
+    policy: Annotated[
+        str, typer.Option("--policy", metavar="A,B", help="random, actor, cem, gmm-cem, actor-critic, ratio.")
+    ] = "actor,random",
+    run: Annotated[
+        list[Path] | None, typer.Option("--run", help="Run to evaluate, one for each role; the latest if unset.")
+    ] = None,
+    trials: Annotated[int, typer.Option("--trials", "-n", min=1, help="Trials for each policy.")] = TRIALS,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the policies' random choices.")] = 0,
+    replay: Annotated[
+        int | None, typer.Option("--replay", metavar="TRIAL", min=0, help="Draw a trial that was evaluated.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
 ) -> None:
-    """Example: graspctl eval --robot kuka-3
+    """Example: graspctl eval --sim --policy actor,cem,actor-critic -n 1000
 
-    Runs grasp trials with the actor and with random actions on the same scenes, and counts the successes.
-    Draws the actor's 64 samples on what the camera sees, coloured by density.
+    Runs the same grasp trials with each policy, the actor and random actions if unset, and counts the successes.
+    Draws what the policies see in the first of them.
     """
     if sim == (robot is not None):
         raise UsageError("Expected one place to grasp. Use graspctl eval --robot NAME or graspctl eval --sim.")
-    from grasp_tfp.robots.fleet import FleetEntry, find_robot
-
-    entry = find_robot(robot) if robot else FleetEntry("sim", "sim", "blocks", 1_000_000)
-    found = find_run(run)
-    results = found / "eval" / f"{entry.name}_seed{seed}_n{trials}.json"
-    report = _evaluate(entry, found, trials, seed, results.with_suffix(".png"))
+    entry = _cell(robot, task)
+    names, runs = _plan(policy, run or [])
+    home = next(iter(runs.values()), RUNS / "random") / "eval"
+    results = home / f"{entry.name}_{'+'.join(names)}_seed{seed}_n{trials}.json"
+    if replay is not None:
+        return _replay(entry, results, replay)
+    evaluations, report = _evaluate(entry, names, runs, trials, seed, results.with_suffix(".png"))
     write_json(results, report)
     if as_json:
         return print_report(report)
+    from grasp_tfp.training.report import differences, table
+
     summary(
         ", ".join([str(results), *([report["picture"]] if "picture" in report else [])]),
-        [
-            f"{policy:<6}  {report[policy]['text']}  in {duration(report[policy]['seconds'])}"
-            for policy in ("actor", "random")
-        ],
-        f"graspctl deploy {found} --robot {robot or 'kuka-3'}",
+        [*table(evaluations), *differences(evaluations), _timing(evaluations)],
+        f"graspctl deploy {runs['actor']} --robot {robot or 'kuka-3'}" if "actor" in runs else None,
     )
 
 
-def _evaluate(entry: Any, run: Path, trials: int, seed: int, picture: Path) -> dict[str, Any]:
-    """Evaluates both policies and draws the picture."""
-    from grasp_tfp.experiments.sample_picture import draw_samples
-    from grasp_tfp.policies.actor import ActorPolicy
-    from grasp_tfp.policies.random import RandomPolicy
+def _cell(robot: str | None, task: str | None) -> Any:
+    """Where to grasp, a `grasp_tfp.robots.fleet.FleetEntry`."""
+    from grasp_tfp.robots.fleet import FleetEntry, find_robot
+    from grasp_tfp.sim.tasks import find_task
+
+    if robot is None:
+        name = find_task(task or "blocks").name
+        return FleetEntry(f"sim-{task}" if task else "sim", "sim", name, SIM_SEED)
+    if task is not None:
+        raise UsageError(
+            f"Expected --task with --sim only, received {task!r}: the fleet file says what {robot} grasps."
+        )
+    return find_robot(robot)
+
+
+def _plan(policy: str, given: list[Path]) -> tuple[list[str], dict[str, Path]]:
+    """The policies' names, and a run for each role that they need."""
+    from grasp_tfp.policies.catalogue import find_policy
+
+    names = [name.strip() for name in policy.split(",")]
+    needed = dict.fromkeys(role for name in names for role in find_policy(name).roles)
+    if len(set(names)) < len(names):
+        raise UsageError(f"Expected each policy once, received {policy!r}.")
+    return names, {role: find_run(given, role) for role in needed}
+
+
+def _evaluate(
+    entry: Any, names: list[str], runs: dict[str, Path], trials: int, seed: int, picture: Path
+) -> tuple[list[Any], dict[str, Any]]:
+    """Evaluates the policies and draws the picture."""
+    from grasp_tfp.policies.catalogue import find_policy
+    from grasp_tfp.robots.deployment import check_fit
     from grasp_tfp.robots.fleet import connect
     from grasp_tfp.robots.sim import SimRobot
     from grasp_tfp.success import SuccessRate
     from grasp_tfp.training import evaluation
+    from grasp_tfp.training.report import summarise
 
-    sampler = load_policy(run / "bundle")
-    cell = connect(entry, sampler.image_size)
-    report: dict[str, Any] = {"robot": entry.name, "task": entry.task, "run": str(run), "seed": seed}
-    for policy in (ActorPolicy(sampler), RandomPolicy()):
-        with Progress(f"eval {policy.name}") as progress:
+    bundles = {role: load_policy(run / "bundle", role) for role, run in runs.items()}
+    simulated = entry.driver == "sim"
+    cells = [connect(entry, _image_size(bundles)) for _ in range(min(AT_ONCE, trials) if simulated else 1)]
+    for bundle in bundles.values():
+        check_fit(bundle.manifest, cells[0])
+    found = []
+    for name in names:
+        with Progress(f"eval {name}") as progress:
             result = evaluation.evaluate(
-                cell,
-                policy,
+                cells,
+                find_policy(name).make(bundles, simulated),
                 trials=trials,
                 seed=seed,
                 progress=lambda done, total, successes: progress.update(done, total, str(SuccessRate(successes, done))),
             )
-        report[policy.name] = _summarised(result)
-    if isinstance(cell, SimRobot):
-        picture.parent.mkdir(exist_ok=True)
+        found.append(result)
+    where = {"robot": entry.name, "task": entry.task, "runs": {role: str(run) for role, run in runs.items()}}
+    report: dict[str, Any] = where | {"seed": seed} | summarise(found)
+    if isinstance(cells[0], SimRobot) and bundles:
+        from grasp_tfp.experiments.sample_picture import draw_policies
+
+        picture.parent.mkdir(parents=True, exist_ok=True)
         report["picture"] = str(picture)
-        draw_samples(cell, sampler, picture)
-    cell.close()
-    return report
+        draw_policies(cells[0], bundles, picture)
+    for cell in cells:
+        cell.close()
+    return found, report
 
 
-def _summarised(result: Any) -> dict[str, Any]:
-    """An evaluation with what follows from it, ready for JSON."""
-    rate = result.rate
-    values = {"successes": rate.successes, "trials": rate.trials, "rate": rate.rate, "interval": rate.interval}
-    return {"text": str(rate), **values, "stop_reasons": result.stop_reasons, "mean_steps": result.mean_steps,
-            "seconds": result.seconds, "digest": result.policy_digest,
-            "outcomes": [dataclasses.asdict(outcome) for outcome in result.outcomes]}  # fmt: skip
+def _image_size(bundles: dict[str, Any]) -> int:
+    sizes = {role: bundle.image_size for role, bundle in bundles.items()}
+    if len(set(sizes.values())) > 1:
+        raise UsageError(f"Expected runs for images of one size, received {sizes}. Choose others with --run.")
+    return next(iter(sizes.values()), 64)
+
+
+def _replay(entry: Any, results: Path, index: int) -> None:
+    """Draws a film strip of one trial for each policy."""
+    if not results.is_file():
+        raise UsageError(f"Cannot find {str(results)!r}. Run the same line without --replay first.")
+    if entry.driver != "sim":
+        raise UsageError(f"Cannot replay on {entry.name!r}: only simulated trials can be drawn again.")
+    from grasp_tfp.experiments.film_strip import draw_trial
+    from grasp_tfp.robots.sim import SimRobot
+    from grasp_tfp.training.report import recorded_trial
+
+    report = json.loads(results.read_text(encoding="utf-8"))
+    robot, drawn = SimRobot(entry.name, entry.task, entry.seed), []
+    for name in report["policies"]:
+        path = results.with_name(f"{results.stem}_trial{index}_{name}.png")
+        draw_trial(recorded_trial(report, name, index, robot), path)
+        drawn.append((path, report["policies"][name]["outcomes"][index]))
+    robot.close()
+    summary(
+        ", ".join(str(path) for path, _ in drawn),
+        [
+            f"{name}: {'held' if row['success'] else row['failure']} after {row['num_steps']} moves"
+            for name, (_, row) in zip(report["policies"], drawn, strict=True)
+        ],
+        None,
+    )
+
+
+def _timing(evaluations: list[Any]) -> str:
+    seconds = ", ".join(f"{evaluation.policy} {duration(evaluation.seconds)}" for evaluation in evaluations)
+    at_once = evaluations[0].at_once
+    return f"{seconds}; {at_once} trials at once, a decision's time is its share of a pass for all that run"

@@ -10,6 +10,7 @@ runs/mof/
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from graspctl.console import load_tensorflow
 __all__ = ["RUNS", "find_run", "load_policy", "start_run", "write_json"]
 
 RUNS = Path("runs")
+
+TRAINS = {"actor": "mof", "critic": "critic", "prior": "prior"}
+"""What to train for each role."""
 
 
 def start_run(run: Path, description: dict[str, Any]) -> None:
@@ -38,38 +42,54 @@ def start_run(run: Path, description: dict[str, Any]) -> None:
     write_json(path, description)
 
 
-def find_run(run: Path | None) -> Path:
-    """The run asked for, or the one that ended last.
+def find_run(run: Path | Sequence[Path] | None, role: str = "actor") -> Path:
+    """The run asked for that has a role, or the one with it that ended last.
+
+    Args:
+        run: One run, several of which one has to have the role, or none.
+        role: `actor`, `prior` or `critic`.
 
     Raises:
         UsageError: There is none, or it has not ended.
     """
-    if run is not None:
-        if not (run / "bundle").is_dir():
-            found = "a run that has not ended" if (run / "config.json").is_file() else "none"
-            raise UsageError(f"No trained policy in {str(run)!r}: expected a run of graspctl train, found {found}.")
-        return run
-    bundles = sorted(RUNS.glob("*/bundle"), key=lambda bundle: bundle.stat().st_mtime)
-    if not bundles:
-        raise UsageError(f"No trained policy in {str(RUNS)!r}. Run graspctl train mof first, or name a run.")
-    return bundles[-1].parent
+    given = [run] if isinstance(run, Path) else list(run or [])
+    for path in given:
+        if not (path / "bundle").is_dir():
+            found = "a run that has not ended" if (path / "config.json").is_file() else "none"
+            raise UsageError(f"No trained policy in {str(path)!r}: expected a run of graspctl train, found {found}.")
+    runs = given or [path.parent for path in sorted(RUNS.glob("*/bundle"), key=lambda path: path.stat().st_mtime)]
+    having = [path for path in runs if role in _roles(path)]
+    if not having:
+        where = ", ".join(repr(str(path)) for path in given) or repr(str(RUNS))
+        kind = "trained policy" if role == "actor" else f"trained {role}"
+        raise UsageError(f"No {kind} in {where}. Run graspctl train {TRAINS[role]} first, or name a run.")
+    return having[-1]
 
 
-def load_policy(path: Path) -> Any:
+def _roles(run: Path) -> list[str]:
+    """What the run's bundle says it can be; whether that is true is found out when it is loaded."""
+    try:
+        roles = json.loads((run / "bundle" / "manifest.json").read_text(encoding="utf-8")).get("roles", ["actor"])
+    except (OSError, ValueError, AttributeError):
+        return ["actor"]
+    return [str(role) for role in roles]
+
+
+def load_policy(path: Path, role: str = "actor") -> Any:
     """Reads and verifies the bundle in a folder, a `grasp_tfp.models.bundle.Bundle`.
 
     Raises:
-        BundleRejected: It is incomplete, altered, or answers differently here.
+        BundleRejected: It is incomplete, altered, answers differently here, or has another role.
     """
     load_tensorflow()
     from grasp_tfp.models import bundle
 
-    return bundle.load(path)
+    return bundle.load(path, role)
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Writes a JSON file in one piece."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     os.replace(partial, path)

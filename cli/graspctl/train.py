@@ -1,8 +1,9 @@
-"""`graspctl train`: fit an actor to a dataset."""
+"""`graspctl train`: fit an actor, a critic or both to a dataset."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,11 +13,22 @@ from graspctl.runs import RUNS, start_run
 
 __all__ = ["MODELS", "train"]
 
-MODELS = ("gmm", "mof", "real-nvp")
+MODELS = ("critic", "gmm", "joint", "mof", "prior", "real-nvp")
+
+CRITERIA = {
+    "nll": "negative log-likelihood {:.2f} nat",
+    "bce": "binary cross-entropy {:.3f} nat",
+    "joint": "negative log-likelihood and binary cross-entropy {:.2f} nat",
+}
+
+PICTURE_EPOCHS = 4
+"""Epochs between two pictures in TensorBoard."""
 
 
 def train(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="mof, gmm or real-nvp.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="mof, gmm or real-nvp; critic, prior, or joint: mof and critic.")
+    ],
     data: Annotated[Path, typer.Option("--data", help="Dataset that convert wrote.")] = Path("out"),
     preset: Annotated[str, typer.Option("--preset", help="laptop or paper.")] = "laptop",
     config_file: Annotated[Path | None, typer.Option("--config", help="TOML file on top of the preset.")] = None,
@@ -29,50 +41,42 @@ def train(
 ) -> None:
     """Example: graspctl train mof
 
-    Fits an actor to the successful grasps of a dataset and writes it as a policy bundle.
+    Fits an actor to the successful grasps of a dataset, or a critic to all of them, and writes a policy bundle.
     The same line continues a run that was interrupted.
     """
     if model not in MODELS:
         raise unknown_name("model", model, MODELS)
-    from grasp_datasets.input_pipeline import open_dataset, success_batches
+    from grasp_datasets.input_pipeline import open_dataset
     from grasp_tfp.config import load_config
 
     config = load_config(preset, config_file, [*(settings or []), *([] if seed is None else [f"train.seed={seed}"])])
-    dataset, size, run = open_dataset(data), config.vision.image_size, RUNS / (name or model)
-    _refuse_small(data, dataset.metadata["image_size"], size)
+    dataset, run = open_dataset(data), RUNS / (name or model)
+    _refuse_small(data, dataset.metadata["image_size"], config.vision.image_size)
     load_tensorflow()
-    batch, start = config.train.batch_size, config.train.seed
-    batches = success_batches(data, "train", batch, start, image_size=size)
-    validation = success_batches(data, "validation", batch, start, image_size=size, epochs=1)
+    batches, validation = _batches(model, config, data)
     start_run(run, {"model": model, "data": str(data), "config": config.to_dict()})
 
     from grasp_tfp.models import bundle
-    from grasp_tfp.models.actor import build_actor
     from grasp_tfp.training import off_policy
 
-    actor = build_actor(config, model)
+    network = _network(model, config, dataset.metadata)
     with Progress(f"train {model}") as progress:
         report = off_policy.train(
-            actor,
+            network,
             batches,
             validation,
             run,
-            progress=lambda done, total, nll: progress.update(done, total, f"nll {nll:.2f}"),
+            progress=lambda done, total, loss: progress.update(done, total, f"{network.criterion} {loss:.3f}"),
+            callbacks=_pictures(run, network, dataset.metadata),
         )
     card = {"cell": dataset.metadata["cell"], "training": dataclasses.asdict(report)}
-    policy = bundle.export(actor, run / "bundle", card)
-    if as_json:
-        return print_report(report)
-    summary(
-        f"{run}/ (policy bundle {policy.digest[:12]})",
-        [
-            f"{report.steps} steps in {duration(report.seconds)}, {rate(report.steps, report.seconds)} a second; "
-            f"{report.parameters} parameters",
-            f"validation: negative log-likelihood {report.validation_nll:.2f} nat, at its best after step "
-            f"{report.best_step}; these weights were kept",
-        ],
-        "graspctl eval --robot kuka-3",
+    policy = bundle.export(
+        network, run / "bundle", card | ({"model": model, "roles": ["prior"]} if model == "prior" else {})
     )
+    calibrated = _calibrated(policy, data, config, run)
+    if as_json:
+        return print_report(dataclasses.asdict(report) | calibrated)
+    summary(f"{run}/ (policy bundle {policy.digest[:12]})", _measured(report, calibrated), _next(model, run))
 
 
 def _refuse_small(data: Path, found: int, expected: int) -> None:
@@ -81,3 +85,75 @@ def _refuse_small(data: Path, found: int, expected: int) -> None:
             f"The images in {str(data)!r} are too small: expected {expected} pixels, found {found}. "
             f"Use graspctl convert LOGS OUT --image-size {expected}."
         )
+
+
+def _batches(model: str, config: Any, data: Path) -> tuple[Any, Any]:
+    """Endless batches for training, and a single pass for validation."""
+    from grasp_datasets import input_pipeline
+
+    readers = {"critic": input_pipeline.labelled_batches, "joint": input_pipeline.labelled_batches,
+               "prior": input_pipeline.tried_batches}  # fmt: skip
+    read = readers.get(model, input_pipeline.success_batches)
+    size, batch, seed = config.vision.image_size, config.train.batch_size, config.train.seed
+    return (
+        read(data, "train", batch, seed, image_size=size),
+        read(data, "validation", batch, seed, image_size=size, epochs=1),
+    )
+
+
+def _network(model: str, config: Any, metadata: dict[str, Any]) -> Any:
+    """An untrained network, a `grasp_tfp.models.network.GraspNetwork`."""
+    from grasp_tfp.models.actor import build_actor
+    from grasp_tfp.models.critic import build_critic
+    from grasp_tfp.models.joint import build_joint
+
+    if model == "critic":
+        return build_critic(config, metadata["failures_kept"])
+    if model == "joint":
+        return build_joint(config, "mof", metadata["failures_kept"])
+    return build_actor(config, "mof" if model == "prior" else model)
+
+
+def _pictures(run: Path, network: Any, metadata: dict[str, Any]) -> Sequence[Any]:
+    """What draws pictures for TensorBoard, if the simulator has the cell that the data come from."""
+    from grasp_tfp.experiments.training_pictures import TrainingPictures
+    from grasp_tfp.sim.tasks import TASKS, describe_cell_of
+
+    tasks = [task for task in metadata["tasks"] if task in TASKS]
+    if not tasks or metadata["cell"] != describe_cell_of(tasks):
+        return []
+    return [TrainingPictures(run / "tensorboard", network, tasks[0], PICTURE_EPOCHS)]
+
+
+def _calibrated(policy: Any, data: Path, config: Any, run: Path) -> dict[str, Any]:
+    """How far a critic's probabilities can be trusted; nothing for an actor."""
+    if "critic" not in policy.roles:
+        return {}
+    from grasp_tfp.experiments.calibration import calibrate
+
+    _, validation = _batches("critic", config, data)
+    return {"calibration": dataclasses.asdict(calibrate(policy, validation, run))}
+
+
+def _measured(report: Any, calibrated: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{report.steps} steps in {duration(report.seconds)}, {rate(report.steps, report.seconds)} a second; "
+        f"{report.parameters} parameters",
+        f"validation: {CRITERIA[report.criterion].format(report.validation_loss)}, at its best after step "
+        f"{report.best_step}; these weights were kept",
+    ]
+    if calibrated:
+        found = calibrated["calibration"]
+        lines.append(
+            f"validation: expected calibration error {found['calibration_error']:.3f}, area under the curve "
+            f"{found['area_under_curve']:.3f}, in {report.run}/calibration.png"
+        )
+    return lines
+
+
+def _next(model: str, run: Path) -> str:
+    """What to type after training."""
+    follow = {"critic": "graspctl eval --sim --policy actor,cem,actor-critic -n 1000",
+              "joint": f"graspctl eval --sim --run {run} --policy actor,cem,actor-critic -n 1000",
+              "prior": "graspctl eval --sim --policy actor,ratio -n 1000"}  # fmt: skip
+    return follow.get(model, "graspctl eval --robot kuka-3")

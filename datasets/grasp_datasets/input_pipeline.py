@@ -1,4 +1,4 @@
-"""Readers of a converted dataset: batches of successful steps for an actor, or everything as arrays."""
+"""Readers of a converted dataset: batches of successful or of all steps, or everything as arrays."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from grasp_datasets import schema
 from grasp_datasets.decoding import OBSERVATION, decoder, parser
 from grasp_tfp.errors import UsageError
 
-__all__ = ["GraspDataset", "load_examples", "open_dataset", "success_batches"]
+__all__ = ["GraspDataset", "labelled_batches", "load_examples", "open_dataset", "success_batches", "tried_batches"]
 
 SHUFFLE_BUFFER = 8192
 """Successful examples, still as JPEG, that a batch is drawn from."""
@@ -89,18 +89,113 @@ def success_batches(
     Raises:
         UsageError: There is no such dataset or split, or no success in it.
     """
+    examples = open_dataset(out).metadata["successful_examples"].get(split)
+    steps = _steps(out, split, seed, image_size, epochs, successes_only=True)
+    pairs = steps.map(lambda example: ({name: example[name] for name in OBSERVATION}, example[schema.ACTION]))
+    return _batched(pairs, batch_size, epochs, examples)
+
+
+def labelled_batches(
+    out: pathlib.Path,
+    split: str,
+    batch_size: int,
+    seed: int,
+    *,
+    image_size: int | None = None,
+    epochs: int | None = None,
+) -> Any:
+    """Shuffled batches of the steps of all trials, as far as the dataset kept them, ready for Keras `fit`.
+
+    Args:
+        out: The dataset's folder.
+        split: `train` or `validation`.
+        batch_size: Examples in a batch, B.
+        seed: Of the order; the same seed gives the same batches.
+        image_size: Height and width to resize images to, S [pixels]; they keep their size by default.
+        epochs: Passes over the data; endless by default.
+
+    Returns:
+        A `tf.data.Dataset` of pairs: a dict like the observation of `success_batches`, with `action` (B, 4) beside;
+        and the success of the trial, float32 (B,). The dataset's `failures_kept` tells how many failures are missing.
+
+    Raises:
+        UsageError: There is no such dataset or split, or no success or no failure in it.
+    """
+    import tensorflow as tf
+
+    dataset = open_dataset(out)
+    if not dataset.metadata["failures_kept"]:
+        raise UsageError(f"No failed trial in {str(out)!r}. Convert the logs with --failures 0.1 or more.")
+    names = (*OBSERVATION, schema.ACTION)
+    steps = _steps(out, split, seed, image_size, epochs, successes_only=False)
+    pairs = steps.map(
+        lambda example: ({name: example[name] for name in names}, tf.cast(example[schema.SUCCESS], tf.float32))
+    )
+    return _batched(pairs, batch_size, epochs, dataset.metadata["examples"][split])
+
+
+def tried_batches(
+    out: pathlib.Path,
+    split: str,
+    batch_size: int,
+    seed: int,
+    *,
+    image_size: int | None = None,
+    epochs: int | None = None,
+) -> Any:
+    """Shuffled batches of all actions tried, for a prior actor (Section VII).
+
+    Args:
+        out: The dataset's folder.
+        split: `train` or `validation`.
+        batch_size: Examples in a batch, B.
+        seed: Of the order; the same seed gives the same batches.
+        image_size: Height and width to resize images to, S [pixels]; they keep their size by default.
+        epochs: Passes over the data; endless by default.
+
+    Returns:
+        A `tf.data.Dataset` of triples: observation and action of `success_batches`, and weights float32 (B,) of mean 1
+        over the split, in which each failure stands for those that the dataset left out.
+
+    Raises:
+        UsageError: There is no such dataset or split, or no success or no failure in it.
+    """
+    import tensorflow as tf
+
+    batches = labelled_batches(out, split, batch_size, seed, image_size=image_size, epochs=epochs)
+    metadata = open_dataset(out).metadata
+    examples, successes = metadata["examples"][split], metadata["successful_examples"][split]
+    failure = 1 / metadata["failures_kept"]
+    scale = examples / (successes + failure * (examples - successes))
+
+    def weighted(inputs: dict[str, Any], success: Any) -> tuple[dict[str, Any], Any, Any]:
+        observation = {name: inputs[name] for name in OBSERVATION}
+        return observation, inputs[schema.ACTION], scale * tf.where(success > 0, 1.0, failure)
+
+    return batches.map(weighted)
+
+
+def _steps(
+    out: pathlib.Path, split: str, seed: int, image_size: int | None, epochs: int | None, *, successes_only: bool
+) -> Any:
+    """Shuffled decoded examples."""
     import tensorflow as tf
 
     dataset = open_dataset(out)
     files = dataset.files(split)
-    examples = dataset.metadata["successful_examples"].get(split)
-    if not examples:
+    if not dataset.metadata["successful_examples"].get(split):
         raise UsageError(f"No successful trial in split {split!r} of {str(out)!r}. Collect and convert more trials.")
     shuffled = tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed).repeat(epochs)
     records = shuffled.interleave(tf.data.TFRecordDataset, cycle_length=8, block_length=16)
-    successes = records.map(parser()).filter(lambda example: example[schema.SUCCESS])
-    decoded = successes.shuffle(SHUFFLE_BUFFER, seed).map(decoder(image_size), num_parallel_calls=tf.data.AUTOTUNE)
-    pairs = decoded.map(lambda example: ({name: example[name] for name in OBSERVATION}, example[schema.ACTION]))
+    examples = records.map(parser())
+    if successes_only:
+        examples = examples.filter(lambda example: example[schema.SUCCESS])
+    return examples.shuffle(SHUFFLE_BUFFER, seed).map(decoder(image_size), num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _batched(pairs: Any, batch_size: int, epochs: int | None, examples: int) -> Any:
+    import tensorflow as tf
+
     batches = pairs.batch(batch_size, drop_remainder=epochs is None).prefetch(tf.data.AUTOTUNE)
     if epochs is None:
         return batches

@@ -1,7 +1,7 @@
 """A policy on disk: a folder that acts without this package's networks, and proves that it is whole.
 
 manifest.json    what the policy is, where it may act, what it must answer, and the SHA-256 of every file
-policy/          a SavedModel with the endpoints `act` and `log_prob`
+policy/          a SavedModel: an actor's endpoints are `act` and `log_prob`, a critic's `encode` and `value`
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import types
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from grasp_tfp.errors import BundleRejected, GraspError
-from grasp_tfp.models.actor import Actor
-from grasp_tfp.models.mixture import NUM_SAMPLES
+from grasp_tfp.models.network import GraspNetwork
 
-__all__ = ["FORMAT_VERSION", "Bundle", "export", "load"]
+__all__ = ["FORMAT_VERSION", "Bundle", "export", "in_memory", "load"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 TOLERANCE = 1e-3
 """Largest difference to the recorded answer, relative to 1 plus its size, that other hardware may cause."""
@@ -51,18 +51,23 @@ class Bundle:
         """Width and height of the images that the policy takes [px]."""
         return int(self.manifest["image_size"])
 
-    def act(self, image: Any, initial_image: Any, seed: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What it can be: `actor`, `prior`, `critic`, or several of them."""
+        return tuple(self.manifest["roles"])
+
+    def act(self, image: Any, initial_image: Any, noise: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Sample actions.
 
         Args:
             image: What the camera sees.
             initial_image: What it saw before the arm came in.
-            seed: int32, (2,).
+            noise: (B, n, 5), four standard normal numbers and one uniform in [0, 1) for each sample.
 
         Returns:
             Actions (B, n, 4), dyaw in [-π/2, π/2), and their log-densities (B, n).
         """
-        answer = self.endpoints.act(image, initial_image, tf.constant(seed, tf.int32))
+        answer = self.endpoints.act(image, initial_image, tf.constant(noise, tf.float32))
         return answer["samples"].numpy(), answer["log_prob"].numpy()
 
     def log_prob(self, image: Any, initial_image: Any, action: Any) -> NDArray[np.float32]:
@@ -70,12 +75,20 @@ class Bundle:
         answer = self.endpoints.log_prob(image, initial_image, tf.constant(action, tf.float32))
         return np.asarray(answer.numpy(), np.float32)
 
+    def encode(self, image: Any, initial_image: Any) -> Any:
+        """What the critic sees, once for any number of actions."""
+        return self.endpoints.encode(image, initial_image)
 
-def export(actor: Actor, path: Path, card: dict[str, Any]) -> Bundle:
+    def value(self, seen: Any, action: Any) -> NDArray[np.float32]:
+        """Probabilities (B, n) that actions (B, n, 4) succeed, for what `encode` returned."""
+        return np.asarray(self.endpoints.value(seen, tf.constant(action, tf.float32)).numpy(), np.float32)
+
+
+def export(model: GraspNetwork, path: Path, card: dict[str, Any]) -> Bundle:
     """Write a bundle; nothing appears at `path` until it is whole.
 
     Args:
-        actor: The trained actor.
+        model: The trained actor, critic or both.
         path: Folder to create.
         card: What else the manifest should say, such as camera, jaw, workspace and training, in JSON values.
 
@@ -90,8 +103,8 @@ def export(actor: Actor, path: Path, card: dict[str, Any]) -> Bundle:
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
-        _save_endpoints(actor, folder / "policy")
-        manifest = card | _describe(actor) | {"files": _hashes(folder)}
+        _save_endpoints(model, folder / "policy")
+        manifest = _describe(model) | card | {"files": _hashes(folder)}
         manifest["golden"] = {"seed": 0, "answer": _answer(Bundle(manifest, _load_endpoints(folder)), seed=0)}
         manifest["digest"] = _digest(manifest)
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
@@ -102,13 +115,20 @@ def export(actor: Actor, path: Path, card: dict[str, Any]) -> Bundle:
     return load(path)
 
 
-def load(path: Path) -> Bundle:
+def load(path: Path, role: str | None = None) -> Bundle:
     """Read a bundle, after checking that it is whole, and that it answers here as it did where it was written.
 
+    Args:
+        path: Its folder.
+        role: What it has to be: `actor`, `prior` or `critic`; anything if None.
+
     Raises:
-        BundleRejected: If a file is missing, altered or surplus, or the answer differs.
+        BundleRejected: If a file is missing, altered or surplus, the answer differs, or the role is another.
     """
     manifest = _read_manifest(path)
+    if role is not None and role not in manifest["roles"]:
+        raise BundleRejected(f"The bundle {path} has another role: expected {role}, "
+                             f"received {' and '.join(manifest['roles'])}. Choose another run.")  # fmt: skip
     _check_files(path, manifest["files"])
     policy = Bundle(manifest, _load_endpoints(path))
     for name, expected in manifest["golden"]["answer"].items():
@@ -120,50 +140,43 @@ def load(path: Path) -> Bundle:
     return policy
 
 
-def _save_endpoints(actor: Actor, folder: Path) -> None:
-    size = actor.config.vision.image_size
-    image = tf.TensorSpec([None, size, size, 3], tf.uint8)
-    seed, action = tf.TensorSpec([2], tf.int32), tf.TensorSpec([None, None, actor.config.action.size], tf.float32)
+def in_memory(model: GraspNetwork) -> Bundle:
+    """A model that acts like its bundle, without writing one: to look at it while it learns."""
+    functions = {name: function for name, (function, _) in model.endpoints().items()}
+    return Bundle(_describe(model) | {"digest": ""}, types.SimpleNamespace(**functions))
 
-    def act(image: tf.Tensor, initial_image: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        samples, log_prob = actor.act({"image": image, "initial_image": initial_image}, seed)
-        return {"samples": samples, "log_prob": log_prob}
 
-    def log_prob(image: tf.Tensor, initial_image: tf.Tensor, action: tf.Tensor) -> tf.Tensor:
-        return actor.log_prob({"image": image, "initial_image": initial_image}, action)
-
+def _save_endpoints(model: GraspNetwork, folder: Path) -> None:
     archive = keras.export.ExportArchive()
-    archive.track(actor)
-    archive.add_endpoint("act", act, [image, image, seed])
-    archive.add_endpoint("log_prob", log_prob, [image, image, action])
+    archive.track(model)
+    for name, (function, signature) in model.endpoints().items():
+        archive.add_endpoint(name, function, signature)
     archive.write_out(str(folder), verbose=False)
 
 
-def _describe(actor: Actor) -> dict[str, Any]:
+def _describe(model: GraspNetwork) -> dict[str, Any]:
     packages = ("tensorflow", "tensorflow-probability", "keras", "numpy")
-    return {
-        "format_version": FORMAT_VERSION,
-        "model": actor.density,
-        "config": actor.config.to_dict(),
-        "image_size": actor.config.vision.image_size,
-        "num_samples": NUM_SAMPLES,
-        "action_mean": actor.action_mean.numpy().tolist(),
-        "action_std": actor.action_std.numpy().tolist(),
-        "software": {package: importlib.metadata.version(package) for package in packages},
-    }
+    software = {package: importlib.metadata.version(package) for package in packages}
+    return {"format_version": FORMAT_VERSION, "software": software} | model.describe()
 
 
 def _answer(policy: Bundle, seed: int) -> dict[str, Any]:
-    """What the policy answers to random images."""
-    shape = (2, 1, policy.image_size, policy.image_size, 3)
-    image, initial_image = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    samples, log_prob = policy.act(image, initial_image, [seed, seed])
-    actions = np.linspace(policy.manifest["action_mean"], samples[0, 0], 8)[None]
-    return {
-        "samples": samples.tolist(),
-        "log_prob": log_prob.tolist(),
-        "log_prob_of_actions": policy.log_prob(image, initial_image, actions).tolist(),
-    }
+    """What the policy answers to random images, noise and actions."""
+    rng = np.random.default_rng(seed)
+    image, initial_image = rng.integers(0, 256, (2, 1, policy.image_size, policy.image_size, 3), dtype=np.uint8)
+    size = len(policy.manifest["action_mean"])
+    spread = rng.normal(size=(1, 8, size)) * policy.manifest["action_std"]
+    answer: dict[str, Any] = {}
+    if "critic" in policy.roles:
+        answer["value"] = policy.value(
+            policy.encode(image, initial_image), spread + policy.manifest["action_mean"]
+        ).tolist()
+    if set(policy.roles) != {"critic"}:
+        samples, log_prob = policy.act(image, initial_image, rng.uniform(size=(1, 8, size + 1)))
+        actions = np.linspace(policy.manifest["action_mean"], samples[0, 0], 8)[None]
+        answer |= {"samples": samples.tolist(), "log_prob": log_prob.tolist()}
+        answer["log_prob_of_actions"] = policy.log_prob(image, initial_image, actions).tolist()
+    return answer
 
 
 def _load_endpoints(folder: Path) -> Any:

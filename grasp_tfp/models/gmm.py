@@ -39,10 +39,9 @@ class GaussianMixture(ComponentMixture):
         noise = tf.random.stateless_normal([components, num_samples, batch, size], seed, dtype=self.dtype)
         return loc + scale * noise
 
-    def sample_chosen(self, component: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Points (n, B, D), one from each of the Gaussians (n, B) that are named."""
-        loc, scale = pick(self.loc, component), pick(self.scale, component)
-        return loc + scale * tf.random.stateless_normal(tf.shape(loc), seed, dtype=self.dtype)
+    def transform_chosen(self, component: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """Points (n, B, D) from noise (n, B, D), one from each of the Gaussians (n, B) that are named."""
+        return pick(self.loc, component) + pick(self.scale, component) * noise
 
     def component_log_prob(self, point: tf.Tensor) -> tf.Tensor:
         """Log-density (K, n, B) of each Gaussian at points (K, n, B, D), or at (1, n, B, D) for all of them."""

@@ -45,8 +45,13 @@ class ComponentMixture(tfd.Distribution):
         """Points (K, num_samples, B, D) from every component, differentiable in all its parameters."""
 
     @abc.abstractmethod
-    def sample_chosen(self, component: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Points (n, B, D), one from each of the components (n, B) that are named; no other is computed."""
+    def transform_chosen(self, component: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """Points (n, B, D), one from each of the components (n, B) that are named; no other is computed.
+
+        Args:
+            component: Number of the component of each point.
+            noise: The standard normal numbers that they come from, (n, B, D).
+        """
 
     @abc.abstractmethod
     def component_log_prob(self, point: tf.Tensor) -> tf.Tensor:
@@ -66,7 +71,19 @@ class ComponentMixture(tfd.Distribution):
         shape = tf.concat([[num_samples], tf.shape(self.logits)], axis=0)
         uniform = tf.random.stateless_uniform(shape, choice_seed, minval=1e-20, dtype=self.dtype)
         chosen = tf.argmax(self.logits - tf.math.log(-tf.math.log(uniform)), axis=-1, output_type=tf.int32)
-        return self.sample_chosen(chosen, points_seed)
+        noise = tf.random.stateless_normal(
+            [*tf.unstack(tf.shape(chosen)), self.event_size], points_seed, dtype=self.dtype
+        )
+        return self.transform_chosen(chosen, noise)
+
+    def transform(self, noise: tf.Tensor) -> tf.Tensor:
+        """Samples (n, B, D) without a random generator, so that a batch is answered as its members are.
+
+        Args:
+            noise: (n, B, D + 1), D standard normal numbers, and a uniform one in [0, 1) that chooses the component.
+        """
+        below = tf.cumsum(tf.nn.softmax(self.logits), axis=-1)[..., :-1] <= noise[..., -1:]
+        return self.transform_chosen(tf.reduce_sum(tf.cast(below, tf.int32), axis=-1), noise[..., :-1])
 
     def _mode(self, seed: tf.Tensor, num_samples: int = NUM_SAMPLES) -> tf.Tensor:
         """The best (B, D) of some samples, as the actor chooses (Section VI-B)."""

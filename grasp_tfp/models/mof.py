@@ -36,9 +36,9 @@ class MixtureOfFlows(ComponentMixture):
         """Points (K, num_samples, B, D) from every component, differentiable in all its parameters."""
         return forward(self.couplings.all(), self.base.sample_components(num_samples, seed))[0]
 
-    def sample_chosen(self, component: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Points (n, B, D), one from each of the components (n, B) that are named; no other is computed."""
-        latent = self.base.sample_chosen(component, seed)
+    def transform_chosen(self, component: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """Points (n, B, D) from noise (n, B, D), one from each of the components (n, B) that are named."""
+        latent = self.base.transform_chosen(component, noise)
         point, _ = forward(self.couplings.of(component), tf.reshape(latent, [-1, 1, 1, self.event_size]))
         return tf.reshape(point, tf.shape(latent))
 

@@ -31,9 +31,9 @@ class Scaled(ComponentMixture):
         """Points (K, num_samples, B, D) from every component, differentiable in all its parameters."""
         return self.shift + self.scale * self.base.sample_components(num_samples, seed)
 
-    def sample_chosen(self, component: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Points (n, B, D), one from each of the components (n, B) that are named."""
-        return self.shift + self.scale * self.base.sample_chosen(component, seed)
+    def transform_chosen(self, component: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """Points (n, B, D) from noise (n, B, D), one from each of the components (n, B) that are named."""
+        return self.shift + self.scale * self.base.transform_chosen(component, noise)
 
     def component_log_prob(self, point: tf.Tensor) -> tf.Tensor:
         """Log-density (K, n, B) of each component at points (K, n, B, D), or at (1, n, B, D) for all of them."""
@@ -70,9 +70,9 @@ class Wrapped(ComponentMixture):
         """Points (K, num_samples, B, D) from every component, differentiable in all its parameters."""
         return wrap(self.base.sample_components(num_samples, seed), self.periods)
 
-    def sample_chosen(self, component: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Points (n, B, D), one from each of the components (n, B) that are named."""
-        return wrap(self.base.sample_chosen(component, seed), self.periods)
+    def transform_chosen(self, component: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """Points (n, B, D) from noise (n, B, D), one from each of the components (n, B) that are named."""
+        return wrap(self.base.transform_chosen(component, noise), self.periods)
 
     def component_log_prob(self, point: tf.Tensor) -> tf.Tensor:
         """Log-density (K, n, B) of each component at points (K, n, B, D), or at (1, n, B, D) for all of them."""

@@ -88,7 +88,7 @@ class VisionNetwork(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(config.dropout, name="dropout")
         self.dense = [keras.layers.Dense(width, "relu", name=f"dense_{n}") for n, width in enumerate(config.dense)]
 
-    def build(self, image_shape: tuple[int, ...], initial_image_shape: tuple[int, ...]) -> None:
+    def build(self, image_shape: tuple[int | None, ...], initial_image_shape: tuple[int | None, ...]) -> None:
         """Create the mean images, which `set_mean_images` fills."""
         if self.config.dropout:
             self.dropout_state = (
@@ -104,12 +104,26 @@ class VisionNetwork(keras.layers.Layer):
 
     def call(self, image: tf.Tensor, initial_image: tf.Tensor) -> tf.Tensor:
         """The features."""
+        layers = len(self.convolutions)
+        return self.features(self.maps(image, initial_image, layers), layers)
+
+    def maps(self, image: tf.Tensor, initial_image: tf.Tensor, layers: int) -> tf.Tensor:
+        """What the first `layers` convolutions yield, (B, H, W, channels)."""
         images = tf.cast(tf.concat([image, initial_image], axis=-1), self.compute_dtype)
         maps = (images - tf.cast(self.mean, images.dtype)) / PIXEL_SCALE
-        for number, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
-            maps = norm(convolution(maps if number == 0 else tf.nn.relu(maps)))
+        return self._convolved(maps, 0, layers)
+
+    def features(self, maps: tf.Tensor, layers: int) -> tf.Tensor:
+        """The features of the maps that the first `layers` convolutions yielded."""
+        maps = self._convolved(maps, layers, len(self.convolutions))
         points = self.config.feature_points
         features = self.softmax(maps[..., :points], maps[..., points:])
         for dense in self.dense:
             features = self.dropout(dense(features))
         return features
+
+    def _convolved(self, maps: tf.Tensor, start: int, stop: int) -> tf.Tensor:
+        for number in range(start, stop):
+            convolution, norm = self.convolutions[number], self.norms[number]
+            maps = norm(convolution(maps if number == 0 else tf.nn.relu(maps)))
+        return maps

@@ -1,17 +1,21 @@
 """The actor as a policy: the most probable feasible one of 64 samples (Section VI-B), or any one to explore."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grasp_tfp.policies.convergence import converged
-from grasp_tfp.policies.policy import MAX_ACTIONS, Policy
+from grasp_tfp.policies.policy import MAX_ACTIONS, VisualPolicy
 from grasp_tfp.robots.robot import Observation, Robot
 
-__all__ = ["ActorPolicy", "ExploringPolicy", "Sampler", "sample_actions"]
+__all__ = ["ActorPolicy", "ExploringPolicy", "Sampler", "best_feasible", "feasible_actions", "sample_actions"]
 
 Floats = NDArray[np.float64]
+
+NUM_SAMPLES = 64
+"""Actions sampled for each observation (Section VI-B)."""
 
 
 class Sampler(Protocol):
@@ -21,19 +25,45 @@ class Sampler(Protocol):
     def digest(self) -> str:
         """SHA-256 of what was learnt."""
 
-    def act(self, image: Any, initial_image: Any, seed: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Actions (B, n, 4) [m, rad] and their log-densities (B, n), for images uint8 (B, S, S, 3)."""
+    def act(self, image: Any, initial_image: Any, noise: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Actions (B, n, 4) [m, rad] and their log-densities (B, n).
+
+        Args:
+            image: uint8, (B, S, S, 3).
+            initial_image: uint8, (B, S, S, 3).
+            noise: (B, n, 5), four standard normal numbers and one uniform in [0, 1) for each sample.
+        """
 
 
-def sample_actions(sampler: Sampler, observation: Observation, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Actions (n, 4) [m, rad] and their log-densities (n,) for one observation."""
-    actions, log_probs = sampler.act(
-        observation.image[None], observation.initial_image[None], rng.integers(2**31, size=2)
-    )
-    return np.asarray(actions[0], np.float64), np.asarray(log_probs[0], np.float64)
+def sample_actions(sampler: Sampler, seen: Observation, rngs: Sequence[np.random.Generator]) -> tuple[Floats, Floats]:
+    """Actions (B, n, 4) [m, rad] and their log-densities (B, n) for B observations, each from its own generator."""
+    noise = [
+        np.concatenate([rng.standard_normal((NUM_SAMPLES, 4)), rng.random((NUM_SAMPLES, 1))], axis=1) for rng in rngs
+    ]
+    actions, log_probs = sampler.act(*seen, np.array(noise, np.float32))
+    return np.asarray(actions, np.float64), np.asarray(log_probs, np.float64)
 
 
-class ActorPolicy(Policy):
+def feasible_actions(robots: Sequence[Robot], actions: Floats) -> NDArray[np.bool_]:
+    """Which of the actions (B, n, 4) its robot can make, (B, n)."""
+    return np.stack([robot.feasible(own) for robot, own in zip(robots, actions, strict=True)])
+
+
+def best_feasible(scores: Floats, feasible: NDArray[np.bool_]) -> list[int | None]:
+    """The feasible action of the highest score for each robot; kinematics decide first (Section VI-B).
+
+    Args:
+        scores: (B, n).
+        feasible: (B, n).
+
+    Returns:
+        A number below n for each robot, None where nothing is feasible.
+    """
+    best = np.argmax(np.where(feasible, scores, -np.inf), axis=-1)
+    return [int(index) if own.any() else None for index, own in zip(best, feasible, strict=True)]
+
+
+class ActorPolicy(VisualPolicy):
     """Samples from the actor, goes to the most probable feasible sample, and grasps when it stays put."""
 
     name = "actor"
@@ -42,13 +72,17 @@ class ActorPolicy(Policy):
         self._sampler = sampler
         self.digest = sampler.digest
 
-    def choose(self, robot: Robot, rng: np.random.Generator) -> Floats | None:
-        """The feasible sample of the highest density."""
-        actions, log_probs = sample_actions(self._sampler, robot.observe(), rng)
-        feasible = robot.feasible(actions)
-        if not feasible.any():
-            return None
-        return np.asarray(actions[np.argmax(np.where(feasible, log_probs, -np.inf))])
+    def decide(
+        self, robots: Sequence[Robot], seen: Observation, rngs: Sequence[np.random.Generator]
+    ) -> list[Floats | None]:
+        """The feasible sample of the highest density, for each robot."""
+        actions, log_probs = sample_actions(self._sampler, seen, rngs)
+        chosen = best_feasible(self.score(seen, actions, log_probs), feasible_actions(robots, actions))
+        return [None if index is None else own[index] for own, index in zip(actions, chosen, strict=True)]
+
+    def score(self, seen: Observation, actions: Floats, log_probs: Floats) -> Floats:
+        """How good the actions (B, n, 4) are, (B, n): as probable as the actor finds them."""
+        return log_probs
 
     def stop(self, step: int, move: Floats, rng: np.random.Generator) -> str | None:
         """Stops when the robot has converged, and after 10 actions at the latest (Section V)."""
@@ -62,8 +96,10 @@ class ExploringPolicy(ActorPolicy):
 
     name = "exploring"
 
-    def choose(self, robot: Robot, rng: np.random.Generator) -> Floats | None:
-        """A feasible sample, each with the same chance."""
-        actions, _ = sample_actions(self._sampler, robot.observe(), rng)
-        feasible = actions[robot.feasible(actions)]
-        return feasible[rng.integers(len(feasible))] if len(feasible) else None
+    def decide(
+        self, robots: Sequence[Robot], seen: Observation, rngs: Sequence[np.random.Generator]
+    ) -> list[Floats | None]:
+        """A feasible sample for each robot, each with the same chance."""
+        actions, _ = sample_actions(self._sampler, seen, rngs)
+        kept = [own[mask] for own, mask in zip(actions, feasible_actions(robots, actions), strict=True)]
+        return [own[rng.integers(len(own))] if len(own) else None for own, rng in zip(kept, rngs, strict=True)]

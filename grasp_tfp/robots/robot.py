@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 
 class Observation(NamedTuple):
-    """What the policy sees (Section V)."""
+    """What the policy sees (Section V); for many robots at once, with an axis of robots before the others."""
 
     image: NDArray[np.uint8]
     """The camera image now: RGB, (S, S, 3)."""
@@ -31,6 +31,9 @@ class GraspResult(NamedTuple):
 
     success: bool
     """Whether an object was held."""
+
+    failure: str = ""
+    """Why none was, such as `missed` or `slipped`, where the robot can tell; empty for a success."""
 
 
 class Robot(abc.ABC):

@@ -7,7 +7,7 @@ from grasp_tfp.actions import apply_action
 from grasp_tfp.robots.robot import GraspResult, Observation, Robot
 from grasp_tfp.sim import kinematics
 from grasp_tfp.sim.geometry import JAW, TRAY, describe_cell
-from grasp_tfp.sim.physics import GraspWorld, may_hold
+from grasp_tfp.sim.physics import GraspWorld, excluded
 from grasp_tfp.sim.renderer import Renderer
 from grasp_tfp.sim.tasks import find_task, random_pose
 from grasp_tfp.trial import Scene
@@ -80,8 +80,11 @@ class SimRobot(Robot):
         """Runs the contact physics, unless the jaw cannot touch anything."""
         final_pose = self._pose.copy()
         final_pose[2] = JAW.grasp_height
-        success = may_hold(self._scene, final_pose) and self._world.grasp(self._scene, final_pose).success
-        return GraspResult(final_pose, success)
+        failure = excluded(self._scene, final_pose)
+        if failure:
+            return GraspResult(final_pose, False, failure)
+        outcome = self._world.grasp(self._scene, final_pose)
+        return GraspResult(final_pose, outcome.success, outcome.failure)
 
     def close(self) -> None:
         """Ends the physics client."""

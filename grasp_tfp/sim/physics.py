@@ -24,7 +24,7 @@ from grasp_tfp.trial import Scene
 with quiet_stderr():
     import pybullet
 
-__all__ = ["FINGER_MASS", "PALM_MASS", "GraspOutcome", "GraspWorld", "may_hold"]
+__all__ = ["FINGER_MASS", "PALM_MASS", "GraspOutcome", "GraspWorld", "excluded", "may_hold"]
 
 Floats = NDArray[np.float64]
 
@@ -56,14 +56,24 @@ class GraspOutcome:
     object_poses: Floats
     """Position and quaternion (x, y, z, w) of each object at the end, (n, 7)."""
 
+    failure: str = ""
+    """`wall` if the jaw came down against the tray, `blocked` if on an object, `missed` if it closed on nothing,
+    `slipped` if it lost what it held; empty for a success."""
+
 
 def may_hold(scene: Scene, gripper_pose: Floats, jaw: Jaw = JAW) -> bool:
     """Whether a grasp at `gripper_pose` (4,) can close on any object; if not, it fails without physics."""
+    return not excluded(scene, gripper_pose, jaw)
+
+
+def excluded(scene: Scene, gripper_pose: Floats, jaw: Jaw = JAW) -> str:
+    """Why a grasp at `gripper_pose` (4,) can close on no object, `missed` or `blocked`; empty where physics decides."""
     swept = jaw_footprint(gripper_pose, jaw.opening, jaw.finger)
     if all(gap(swept, thing) > 0 for thing in _footprints(scene)):
-        return False
+        return "missed"
     flat = [isinstance(find_object(name), Box) for name in scene.objects]
-    return _finger_gap(gripper_pose, jaw, list(itertools.compress(_footprints(scene), flat))) > -ON_TOP
+    room = _finger_gap(gripper_pose, jaw, list(itertools.compress(_footprints(scene), flat)))
+    return "" if room > -ON_TOP else "blocked"
 
 
 def _finger_gap(gripper_pose: Floats, jaw: Jaw, things: list[Floats]) -> float:
@@ -113,18 +123,21 @@ class GraspWorld:
         self._reset(scene)
         objects = [self._add_object(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True)]
         highest = max(top(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True))
-        clear = self._clear(scene, gripper_pose)
+        within = self._within_walls(gripper_pose)
+        clear = within and _finger_gap(gripper_pose, self.jaw, _footprints(scene)) > CLEAR
+        wall = "" if within else "wall"
         gripper = self._add_jaw(gripper_pose, height=self.jaw.grasp_height if clear else highest + 0.005)
         if not clear:
             self._move(gripper, height=self.jaw.grasp_height, speed=0.6)
             if self._height(gripper) > self.jaw.grasp_height + BLOCKED:
-                return GraspOutcome(False, self._poses(objects))
+                return GraspOutcome(False, self._poses(objects), wall or "blocked")
         self._close_fingers(gripper)
         if self._closed(gripper):
-            return GraspOutcome(False, self._poses(objects))
+            return GraspOutcome(False, self._poses(objects), wall or "missed")
         self._move(gripper, height=self.jaw.grasp_height + self.jaw.lift, speed=0.5)
         poses = self._poses(objects)
-        return GraspOutcome(bool(np.any(poses[:, 2] > LIFTED)), poses)
+        held = bool(np.any(poses[:, 2] > LIFTED))
+        return GraspOutcome(held, poses, "" if held else wall or "slipped")
 
     def settle(self, scene: Scene, seconds: float) -> Floats:
         """Where the objects are (n, 7) after some time without a jaw."""
@@ -133,11 +146,10 @@ class GraspWorld:
         self._step(seconds)
         return self._poses(objects)
 
-    def _clear(self, scene: Scene, gripper_pose: Floats) -> bool:
-        """Whether the open fingers come down beside everything, so that their descent changes nothing."""
+    def _within_walls(self, gripper_pose: Floats) -> bool:
+        """Whether the open fingers come down beside the tray's walls, so that their descent does not touch them."""
         corners = np.array(finger_footprints(gripper_pose, self.jaw.opening, self.jaw.finger))
-        within = np.abs(corners - TRAY.centre).max() < TRAY.inner_half - CLEAR
-        return bool(within and _finger_gap(gripper_pose, self.jaw, _footprints(scene)) > CLEAR)
+        return bool(np.abs(corners - TRAY.centre).max() < TRAY.inner_half - CLEAR)
 
     def _reset(self, scene: Scene) -> None:
         c = self._client

@@ -1,27 +1,42 @@
-"""What a policy is worth: its success over trials on scenes that it was not trained on."""
+"""What policies are worth: their success over the same trials, on scenes that they were not trained on."""
 
 import collections
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from grasp_tfp.policies.policy import Policy, run_trial
+from grasp_tfp.policies.policy import Policy, RunTrial, run_trials
 from grasp_tfp.robots.robot import Robot
 from grasp_tfp.success import SuccessRate
 
 __all__ = ["Evaluation", "Outcome", "evaluate"]
 
+UNKNOWN = "failed"
+"""A failure whose reason the robot cannot tell."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How one trial of an evaluation ended."""
+    """How one trial of an evaluation went."""
 
     index: int
     success: bool
+    failure: str
+    """Why it failed: `infeasible`, or what the robot says of the grasp; empty for a success."""
+
     stop_reason: str
     num_steps: int
+    decision_seconds: float
+    """Time that its decisions took, its share of those made for many trials at once [s]."""
+
+    gripper_poses: NDArray[np.float64]
+    """Where the gripper was at each step, (n, 4)."""
+
+    final_pose: NDArray[np.float64]
+    """Where the fingers closed, (4,)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,12 +49,22 @@ class Evaluation:
     policy_digest: str
     seed: int
     outcomes: tuple[Outcome, ...]
+    """In the order of their index."""
+
+    at_once: int
+    """Trials that ran at the same time."""
+
     seconds: float
 
     @property
     def rate(self) -> SuccessRate:
         """Successes over trials; a trial without a feasible grasp counts as a failure."""
-        return SuccessRate(sum(outcome.success for outcome in self.outcomes), len(self.outcomes))
+        return SuccessRate(sum(self.successes), len(self.outcomes))
+
+    @property
+    def successes(self) -> list[bool]:
+        """Of each trial."""
+        return [outcome.success for outcome in self.outcomes]
 
     @property
     def stop_reasons(self) -> dict[str, int]:
@@ -47,23 +72,39 @@ class Evaluation:
         return dict(collections.Counter(outcome.stop_reason for outcome in self.outcomes).most_common())
 
     @property
+    def failures(self) -> dict[str, int]:
+        """How many trials failed for each reason, the most frequent first."""
+        return dict(collections.Counter(o.failure for o in self.outcomes if not o.success).most_common())
+
+    @property
+    def not_converged(self) -> int:
+        """How many trials, held or not, grasped because they had made as many moves as are allowed."""
+        return self.stop_reasons.get("max-actions", 0)
+
+    @property
     def mean_steps(self) -> float:
         """Actions per trial."""
         return float(np.mean([outcome.num_steps for outcome in self.outcomes]))
 
+    @property
+    def decision_milliseconds(self) -> float:
+        """Time per decision, without seeing and moving, when `at_once` trials share the passes of the network [ms]."""
+        seconds = sum(outcome.decision_seconds for outcome in self.outcomes)
+        return 1000 * seconds / max(sum(outcome.num_steps for outcome in self.outcomes), 1)
+
 
 def evaluate(
-    robot: Robot,
+    robots: Sequence[Robot],
     policy: Policy,
     *,
     trials: int,
     seed: int = 0,
     progress: Callable[[int, int, int], None] | None = None,
 ) -> Evaluation:
-    """Runs trials 0, 1, … of a policy on a robot; a simulated robot gives every policy the same scenes.
+    """Runs trials 0, 1, … of a policy; a simulated robot gives every policy the same scenes.
 
     Args:
-        robot: Where to grasp.
+        robots: Where to grasp: a single robot, or simulated ones that share a seed and run trials at the same time.
         policy: What chooses the grasps.
         trials: How many.
         seed: Start of the policy's random choices.
@@ -71,17 +112,31 @@ def evaluate(
     """
     started = time.perf_counter()
     outcomes: list[Outcome] = []
-    for index in range(trials):
-        trial = run_trial(robot, policy, seed, index)
-        outcomes.append(Outcome(index, trial.success, trial.stop_reason, trial.num_steps))
+    for run in run_trials(robots, policy, seed, range(trials)):
+        outcomes.append(_outcome(run))
         if progress:
             progress(len(outcomes), trials, sum(outcome.success for outcome in outcomes))
     return Evaluation(
-        robot=robot.name,
-        task=robot.task,
+        robot=robots[0].name,
+        task=robots[0].task,
         policy=policy.name,
         policy_digest=policy.digest,
         seed=seed,
-        outcomes=tuple(outcomes),
+        outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.index)),
+        at_once=len(robots),
         seconds=time.perf_counter() - started,
+    )
+
+
+def _outcome(run: RunTrial) -> Outcome:
+    trial = run.trial
+    return Outcome(
+        index=trial.index,
+        success=trial.success,
+        failure="" if trial.success else run.failure or UNKNOWN,
+        stop_reason=trial.stop_reason,
+        num_steps=trial.num_steps,
+        decision_seconds=run.decision_seconds,
+        gripper_poses=trial.gripper_poses,
+        final_pose=trial.final_pose,
     )

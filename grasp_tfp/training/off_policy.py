@@ -1,10 +1,10 @@
-"""Fitting an actor to the successes of recorded trials (Section IV-B)."""
+"""Fitting an actor, a critic or both to recorded trials (Sections IV-B and VI-B)."""
 
 import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from grasp_tfp.config import TrainConfig
-from grasp_tfp.models.actor import Actor
+from grasp_tfp.models.network import GraspNetwork
 
 __all__ = ["EPOCH_STEPS", "TrainingReport", "optimizer", "train"]
 
@@ -30,65 +30,78 @@ class TrainingReport:
     """What a training run did."""
 
     run: str
-    density: str
+    model: str
     parameters: int
     steps: int
     best_step: int
     """After how many steps the weights were best, which are those that were kept."""
 
-    validation_nll: float
-    """Negative log-likelihood of the validation actions under these weights, without label noise [nat]."""
+    criterion: str
+    """What validation measured: `nll`, the negative log-likelihood of the actions, `bce`, the binary cross-entropy of
+    the successes, or `joint`, the sum of both [nat]."""
+
+    validation_loss: float
+    """The criterion on the validation examples under these weights, without label noise [nat]."""
 
     seconds: float
 
 
 def train(
-    actor: Actor, batches: tf.data.Dataset, validation: tf.data.Dataset, run: Path, *, progress: Progress | None = None
+    model: GraspNetwork,
+    batches: tf.data.Dataset,
+    validation: tf.data.Dataset,
+    run: Path,
+    *,
+    progress: Progress | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> TrainingReport:
-    """Fits an actor and leaves it with the best of its weights.
+    """Fits a model and leaves it with the best of its weights.
 
-    After every epoch the moving average of the weights is judged by the likelihood of the validation actions, and
-    the best average is kept: few scenes overfit, and the likelihood of new scenes falls long before that of the
+    After every epoch the moving average of the weights is judged by the model's criterion on the validation examples,
+    and the best average is kept: few scenes overfit, and the likelihood of new scenes falls long before that of the
     training scenes stops rising. An interrupted run continues from its last checkpoint, with the same data in the
     same order, when it is called with the same `run`.
 
     Args:
-        actor: What to fit; its `config.train` says how.
-        batches: Endless batches of observations and actions of successful steps, the same on every pass.
+        model: What to fit; its `config.train` says how.
+        batches: Endless batches of what its `fit` takes, the same on every pass.
         validation: The same from other trials, in a single pass.
         run: Folder for checkpoints, TensorBoard's files and `history.csv`.
-        progress: Called with steps done, steps in all, and the last step's negative log-likelihood.
+        progress: Called with steps done, steps in all, and the last step's criterion.
+        callbacks: Called by Keras too, such as for pictures.
     """
     started = time.perf_counter()
-    config = actor.config.train
-    actor.adapt(*_joined(batches.take(ADAPT_BATCHES)))
-    actor.compile(optimizer=optimizer(config), jit_compile=False)
+    config = model.config.train
+    model.adapt(*_joined(batches.take(ADAPT_BATCHES)))
+    model.compile(optimizer=optimizer(config), jit_compile=False)
     checkpoints = _Checkpoints(run / "checkpoints", validation)
-    done = checkpoints.restore(actor)
-    callbacks = [
+    done = checkpoints.restore(model)
+    every = [
         checkpoints,
         keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False),
         _History(run / "history.csv"),
         _Steps(config.steps, progress),
+        *callbacks,
     ]
     if done < config.steps:
-        actor.fit(
+        model.fit(
             batches.skip(done),
             initial_epoch=done // EPOCH_STEPS,
             epochs=math.ceil(config.steps / EPOCH_STEPS),
             steps_per_epoch=EPOCH_STEPS,
-            callbacks=callbacks,
+            callbacks=every,
             shuffle=False,
             verbose=0,
         )
-    validation_nll, best_step = checkpoints.restore_best(actor)
+    validation_loss, best_step = checkpoints.restore_best(model)
     return TrainingReport(
         run=str(run),
-        density=actor.density,
-        parameters=actor.count_params(),
+        model=model.describe()["model"],
+        parameters=model.count_params(),
         steps=config.steps,
         best_step=best_step,
-        validation_nll=validation_nll,
+        criterion=model.criterion,
+        validation_loss=validation_loss,
         seconds=time.perf_counter() - started,
     )
 
@@ -127,40 +140,40 @@ class _Checkpoints(keras.callbacks.Callback):
         super().__init__()
         self._last, self._best = folder / "last.weights.h5", folder / "best.weights.h5"
         self._validation = validation
-        self._best_nll = float("inf")
+        self._best_loss = float("inf")
         folder.mkdir(parents=True, exist_ok=True)
 
-    def restore(self, actor: Actor) -> int:
+    def restore(self, model: GraspNetwork) -> int:
         """Loads the last state, if there is one; returns how many steps it had made."""
-        actor.optimizer.build(actor.trainable_variables)
+        model.optimizer.build(model.trainable_variables)
         if self._best.exists():
-            self._best_nll, _ = self.restore_best(actor)
+            self._best_loss, _ = self.restore_best(model)
         if self._last.exists():
-            actor.load_weights(self._last)
-        return int(actor.optimizer.iterations)
+            model.load_weights(self._last)
+        return int(model.optimizer.iterations)
 
-    def restore_best(self, actor: Actor) -> tuple[float, int]:
-        """Loads the best weights; returns their validation likelihood and how many steps they had made."""
-        actor.load_weights(self._best)
-        return self._nll(actor), int(actor.optimizer.iterations)
+    def restore_best(self, model: GraspNetwork) -> tuple[float, int]:
+        """Loads the best weights; returns their validation loss and how many steps they had made."""
+        model.load_weights(self._best)
+        return self._loss(model), int(model.optimizer.iterations)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Judges the average of the weights, and writes what is to be kept."""
-        actor = self.model
-        weights = [variable.numpy() for variable in actor.trainable_variables]
-        actor.optimizer.finalize_variable_values(actor.trainable_variables)
-        nll = self._nll(actor)
-        if nll < self._best_nll:
-            self._best_nll = nll
-            _save(actor, self._best)
-        for variable, value in zip(actor.trainable_variables, weights, strict=True):
+        model = self.model
+        weights = [variable.numpy() for variable in model.trainable_variables]
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+        loss = self._loss(model)
+        if loss < self._best_loss:
+            self._best_loss = loss
+            _save(model, self._best)
+        for variable, value in zip(model.trainable_variables, weights, strict=True):
             variable.assign(value)
-        _save(actor, self._last)
+        _save(model, self._last)
         if logs is not None:
-            logs["val_nll"] = nll
+            logs[f"val_{model.criterion}"] = loss
 
-    def _nll(self, actor: Actor) -> float:
-        return float(actor.evaluate(self._validation, verbose=0, return_dict=True)["nll"])
+    def _loss(self, model: GraspNetwork) -> float:
+        return float(model.evaluate(self._validation, verbose=0, return_dict=True)[model.criterion])
 
 
 class _History(keras.callbacks.Callback):
@@ -186,15 +199,15 @@ class _Steps(keras.callbacks.Callback):
         step = int(self.model.optimizer.iterations)
         self.model.stop_training = step >= self._total
         if self._progress:
-            self._progress(step, self._total, float((logs or {})["nll"]))
+            self._progress(step, self._total, float((logs or {})[self.model.criterion]))
 
 
-def _save(actor: Actor, path: Path) -> None:
+def _save(model: GraspNetwork, path: Path) -> None:
     partial = path.with_name(f".{path.name}")
-    actor.save_weights(partial, overwrite=True)
+    model.save_weights(partial, overwrite=True)
     os.replace(partial, path)
 
 
 def _joined(batches: tf.data.Dataset) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-    observations, actions = zip(*batches, strict=True)
-    return {name: tf.concat([o[name] for o in observations], 0) for name in observations[0]}, tf.concat(actions, 0)
+    inputs, targets, *_ = zip(*batches, strict=True)
+    return {name: tf.concat([o[name] for o in inputs], 0) for name in inputs[0]}, tf.concat(targets, 0)

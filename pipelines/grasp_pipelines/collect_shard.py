@@ -221,4 +221,4 @@ def _load_bundle(path: pathlib.Path) -> Any:
         tf.config.list_physical_devices()
     from grasp_tfp.models import bundle
 
-    return bundle.load(path)
+    return bundle.load(path, "actor")

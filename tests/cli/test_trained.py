@@ -59,26 +59,27 @@ def test_the_run_says_what_it_is(workplace: Path) -> None:
 def test_models_are_the_densities() -> None:
     from grasp_tfp.models.actor import DENSITIES
 
-    assert set(MODELS) == set(DENSITIES)
+    assert set(MODELS) == {*DENSITIES, "critic", "joint", "prior"}
 
 
 def test_eval_reports_both_policies_and_draws(workplace: Path) -> None:
     result = invoke("eval", "--robot", "kuka-3", "--trials", "5")
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert lines[0] == "Wrote     runs/mof/eval/kuka-3_seed0_n5.json, runs/mof/eval/kuka-3_seed0_n5.png"
+    stem = "runs/mof/eval/kuka-3_actor+random_seed0_n5"
+    assert lines[0] == f"Wrote     {stem}.json, {stem}.png"
     assert lines[1].startswith("Measured  actor ") and "/5 = " in lines[1]
     assert lines[2].strip().startswith("random ") and "/5 = " in lines[2]
     assert lines[-1] == "Next      graspctl deploy runs/mof --robot kuka-3"
-    assert (workplace / "runs/mof/eval/kuka-3_seed0_n5.png").read_bytes().startswith(b"\x89PNG")
+    assert (workplace / "runs/mof/eval/kuka-3_actor+random_seed0_n5.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_eval_json_is_what_the_file_says(workplace: Path) -> None:
     result = invoke("eval", "--sim", "--trials", "3", "--json")
     report = json.loads(result.stdout)
-    assert report == json.loads((workplace / "runs/mof/eval/sim_seed0_n3.json").read_text())
-    assert [outcome["index"] for outcome in report["actor"]["outcomes"]] == [0, 1, 2]
-    assert report["random"]["trials"] == 3
+    assert report == json.loads((workplace / "runs/mof/eval/sim_actor+random_seed0_n3.json").read_text())
+    assert [outcome["index"] for outcome in report["policies"]["actor"]["outcomes"]] == [0, 1, 2]
+    assert report["policies"]["random"]["trials"] == 3
 
 
 def test_deploy_activates_a_copy(workplace: Path) -> None:

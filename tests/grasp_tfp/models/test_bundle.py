@@ -50,8 +50,9 @@ def images(batch: int) -> Any:
 def test_acts_like_the_actor(actor: Actor, exported: Path, batch: int) -> None:
     policy, (image, initial_image) = load(exported), images(batch)
     observation = {"image": image, "initial_image": initial_image}
-    samples, log_prob = policy.act(image, initial_image, [1, 2])
-    expected, expected_log_prob = actor.act(observation, tf.constant([1, 2]))
+    noise = np.random.default_rng(1).uniform(size=(batch, NUM_SAMPLES, 5)).astype(np.float32)
+    samples, log_prob = policy.act(image, initial_image, noise)
+    expected, expected_log_prob = actor.act_from_noise(observation, tf.constant(noise))
     assert samples.shape == (batch, NUM_SAMPLES, 4) and log_prob.shape == (batch, NUM_SAMPLES)
     np.testing.assert_allclose(samples, expected, atol=1e-5)
     np.testing.assert_allclose(log_prob, expected_log_prob, atol=1e-3)
@@ -60,7 +61,7 @@ def test_acts_like_the_actor(actor: Actor, exported: Path, batch: int) -> None:
 
 def test_manifest_tells_what_it_is(actor: Actor, exported: Path) -> None:
     manifest = load(exported).manifest
-    assert manifest["model"] == "mof" and manifest["image_size"] == 16
+    assert manifest["model"] == "mof" and manifest["roles"] == ["actor"] and manifest["image_size"] == 16
     assert Config.from_dict(manifest["config"]) == actor.config
     assert manifest["action_std"] == pytest.approx([0.09, 0.09, 0.04, 0.9])
     assert manifest["camera"] == CARD["camera"] and manifest["training"] == CARD["training"]
@@ -105,7 +106,7 @@ def change_manifest(bundle: Path, change: Callable[[Any], None], sign: bool = Tr
         (lambda bundle: (bundle / "manifest.json").write_text("[]"), "Cannot read"),
         (lambda bundle: (bundle / "manifest.json").write_bytes(b"\xff"), "Cannot read"),
         (lambda bundle: change_manifest(bundle, lambda m: m.update(model="gmm"), sign=False), "was altered"),
-        (lambda bundle: change_manifest(bundle, lambda m: m.update(format_version=2)), "format version 2: expected 1"),
+        (lambda bundle: change_manifest(bundle, lambda m: m.update(format_version=1)), "format version 1: expected 2"),
         (lambda bundle: change_manifest(bundle, lambda m: m["golden"].update(seed=1)), "does not reproduce"),
     ],
 )

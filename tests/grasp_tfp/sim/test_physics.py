@@ -93,3 +93,24 @@ def test_the_outcome_does_not_depend_on_the_grasps_before_it(world: GraspWorld) 
     backward = [world.grasp(*case).object_poses for case in reversed(cases)]
     for first, second in zip(forward, reversed(backward), strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("dx", "dy", "yaw", "reason"),
+    [
+        (0.0, 0.0, ACROSS, ""),
+        (0.0, -0.1, ACROSS, "missed"),
+        (0.0, 0.03, ACROSS, "blocked"),
+        (0.0, 0.0, 0.0, "blocked"),
+        (0.14, 0.0, 0.0, "wall"),
+    ],
+)
+def test_a_failed_grasp_says_why(world: GraspWorld, dx: float, dy: float, yaw: float, reason: str) -> None:
+    assert world.grasp(SCENE, np.array([X + dx, Y + dy, JAW.grasp_height, yaw])).failure == reason
+
+
+def test_failures_are_those_that_do_not_succeed(world: GraspWorld) -> None:
+    for index in range(60):
+        rng = np.random.default_rng([8, index])
+        outcome = world.grasp(find_task("blocks").scene(rng), random_pose(rng))
+        assert (outcome.failure == "") == outcome.success

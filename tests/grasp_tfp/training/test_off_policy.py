@@ -43,7 +43,7 @@ def fitted(run: Path, steps: int) -> TrainingReport:
 
 def test_fit_raises_the_likelihood_of_new_scenes_and_leaves_its_records(tmp_path: Path) -> None:
     early, late = fitted(tmp_path / "early", 10), fitted(tmp_path / "late", 250)
-    assert late.validation_nll < early.validation_nll - 0.5
+    assert late.validation_loss < early.validation_loss - 0.5
     assert 0 < late.best_step <= 250
     assert (tmp_path / "late" / "history.csv").read_text().startswith("step,")
     assert list((tmp_path / "late" / "tensorboard" / "train").glob("events.*"))
@@ -66,7 +66,7 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path: Path, monke
         build_actor(config, "mof"), *data, tmp_path / "cut", progress=lambda done, total, nll: seen.append(done)
     )
     assert seen == list(range(31, 61))
-    assert (resumed.validation_nll, resumed.best_step) == (whole.validation_nll, whole.best_step)
+    assert (resumed.validation_loss, resumed.best_step) == (whole.validation_loss, whole.best_step)
 
 
 def test_the_best_average_is_kept_and_not_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,10 +76,10 @@ def test_the_best_average_is_kept_and_not_the_last(tmp_path: Path, monkeypatch: 
     report = train(actor, batches(0, endless=True), batches(1, endless=False), tmp_path)
     rows = [line.split(",") for line in (tmp_path / "history.csv").read_text().splitlines()]
     history = [float(row[rows[0].index("val_nll")]) for row in rows[1:]]
-    assert report.validation_nll == pytest.approx(min(history), abs=1e-4)
+    assert report.validation_loss == pytest.approx(min(history), abs=1e-4)
     assert report.best_step == 5 * (1 + history.index(min(history)))
     evaluated = actor.evaluate(batches(1, endless=False), verbose=0, return_dict=True)["nll"]
-    assert evaluated == pytest.approx(report.validation_nll)
+    assert evaluated == pytest.approx(report.validation_loss)
 
 
 def test_steps_need_be_no_multiple_of_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def test_steps_need_be_no_multiple_of_an_epoch(tmp_path: Path, monkeypatch: pyte
     first = fitted(tmp_path, 25)
     rows = (tmp_path / "history.csv").read_text().splitlines()
     assert [int(row.split(",")[0]) for row in rows[1:]] == [10, 20, 25]
-    assert fitted(tmp_path, 25).validation_nll == first.validation_nll
+    assert fitted(tmp_path, 25).validation_loss == first.validation_loss
     assert (tmp_path / "history.csv").read_text().splitlines() == rows
 
 

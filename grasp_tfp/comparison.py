@@ -1,0 +1,147 @@
+"""Two policies on the same trials: how large the difference of their success rates is, and whether it is one."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+from scipy.stats import binomtest, norm
+
+from grasp_tfp.errors import UsageError
+from grasp_tfp.success import SuccessRate
+
+__all__ = ["PairedComparison", "compare", "mcnemar_exact", "newcombe_interval", "trials_needed"]
+
+SIGNIFICANCE = 0.05
+POWER = 0.8
+WORTH_COUNTING = 100_000
+"""Trials beyond which a difference is too small for the exact number to matter."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PairedComparison:
+    """How often two policies succeeded on the same trials.
+
+    Example:
+        >>> print(PairedComparison(36, 12, 2, 0))
+        +20.0 points [+5.7, +34.0], 12 against 2, McNemar p = 0.013
+        >>> print(PairedComparison(59, 6, 16, 80))
+        -6.2 points [-11.9, -0.5], 6 against 16, McNemar p = 0.052: underpowered, 276 trials would show it
+    """
+
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+
+    @property
+    def trials(self) -> int:
+        """Trials of each policy."""
+        return self.both + self.only_first + self.only_second + self.neither
+
+    @property
+    def difference(self) -> float:
+        """Success rate of the first policy minus that of the second."""
+        return (self.only_first - self.only_second) / self.trials if self.trials else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the difference."""
+        return newcombe_interval(self.both, self.only_first, self.only_second, self.neither)
+
+    @property
+    def p_value(self) -> float:
+        """Of the hypothesis that both are equally good."""
+        return mcnemar_exact(self.only_first, self.only_second)
+
+    @property
+    def needed(self) -> int | None:
+        """Trials that would show this difference; None where none was seen."""
+        return trials_needed(self.only_first, self.only_second, self.trials)
+
+    @property
+    def underpowered(self) -> bool:
+        """Whether the trials were too few to tell the two apart."""
+        return self.p_value >= SIGNIFICANCE
+
+    def __str__(self) -> str:
+        low, high = (100 * bound for bound in self.interval)
+        text = (
+            f"{100 * self.difference:+.1f} points [{low:+.1f}, {high:+.1f}], {self.only_first} against "
+            f"{self.only_second}, McNemar p {_p_value(self.p_value)}"
+        )
+        if not self.underpowered:
+            return text
+        if self.needed is None:
+            return f"{text}: underpowered, no difference was seen in {self.trials:,} trials"
+        needed = f"{self.needed:,}" if self.needed <= WORTH_COUNTING else f"more than {WORTH_COUNTING:,}"
+        return f"{text}: underpowered, {needed} trials would show it"
+
+
+def compare(first: Sequence[bool], second: Sequence[bool]) -> PairedComparison:
+    """Counts the successes of two policies, trial by trial.
+
+    Raises:
+        UsageError: They did not run the same trials.
+    """
+    if len(first) != len(second):
+        raise UsageError(f"Cannot pair the trials: expected the same number, received {len(first)} and {len(second)}.")
+    counts = {(a, b): 0 for a in (True, False) for b in (True, False)}
+    for pair in zip(map(bool, first), map(bool, second), strict=True):
+        counts[pair] += 1
+    return PairedComparison(counts[True, True], counts[True, False], counts[False, True], counts[False, False])
+
+
+def mcnemar_exact(only_first: int, only_second: int) -> float:
+    """The two-sided exact p-value of McNemar's test.
+
+    Args:
+        only_first: Pairs in which only the first succeeded.
+        only_second: Pairs in which only the second did.
+    """
+    discordant = only_first + only_second
+    return float(binomtest(only_first, discordant, 0.5).pvalue) if discordant else 1.0
+
+
+def newcombe_interval(both: int, only_first: int, only_second: int, neither: int) -> tuple[float, float]:
+    """The 95 % interval of the difference of two paired proportions.
+
+    Method 10 of R. G. Newcombe, Improved confidence intervals for the difference between binomial proportions based
+    on paired data, Statistics in Medicine 17 (1998): the Wilson intervals of both rates, joined by their correlation.
+    """
+    trials = both + only_first + only_second + neither
+    if trials == 0:
+        return -1.0, 1.0
+    one, two = SuccessRate(both + only_first, trials), SuccessRate(both + only_second, trials)
+    margins = one.successes * (trials - one.successes) * two.successes * (trials - two.successes)
+    covariance: float = both * neither - only_first * only_second
+    if covariance > 0:
+        covariance = max(covariance - trials / 2, 0.0)
+    correlation = covariance / math.sqrt(margins) if margins else 0.0
+    below, above = (
+        (one.rate - one.interval[0], two.interval[1] - two.rate),
+        (one.interval[1] - one.rate, two.rate - two.interval[0]),
+    )
+    low, high = (math.sqrt(a * a - 2 * correlation * a * b + b * b) for a, b in (below, above))
+    difference = one.rate - two.rate
+    return max(difference - low, -1.0), min(difference + high, 1.0)
+
+
+def trials_needed(only_first: int, only_second: int, trials: int) -> int | None:
+    """Trials with which McNemar's test would show such a difference at the 5 % level with a chance of 80 %.
+
+    The formula of R. J. Connor, Sample size for testing differences in proportions for the paired-sample design,
+    Biometrics 43 (1987).
+
+    Returns:
+        None if there is no difference to show.
+    """
+    if only_first == only_second:
+        return None
+    discordant, difference = (only_first + only_second) / trials, (only_first - only_second) / trials
+    spread = float(norm.isf(SIGNIFICANCE / 2)) * math.sqrt(discordant)
+    spread += float(norm.ppf(POWER)) * math.sqrt(discordant - difference**2)
+    return math.ceil((spread / difference) ** 2)
+
+
+def _p_value(p: float) -> str:
+    return "< 0.0001" if p < 1e-4 else f"= {p:.2g}"

@@ -1,0 +1,73 @@
+"""Paired statistics against published tables."""
+
+import pytest
+
+from grasp_tfp.comparison import PairedComparison, compare, mcnemar_exact, newcombe_interval, trials_needed
+from grasp_tfp.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "expected"),
+    [
+        (
+            6,
+            16,
+            0.0525,
+        ),  # Cavo et al. (2012), in Fagerland, Lydersen, Laake: Statistical Analysis of Contingency Tables
+        (1, 7, 0.0703),  # Bentur et al. (2009), ibidem
+        (150, 86, 3.716e-5),  # approval of the Prime Minister, Agresti: Categorical Data Analysis, table 10.1
+        (0, 0, 1.0),
+        (5, 5, 1.0),
+    ],
+)
+def test_mcnemar_of_published_tables(only_first: int, only_second: int, expected: float) -> None:
+    assert mcnemar_exact(only_first, only_second) == pytest.approx(expected, rel=1e-3)
+    assert mcnemar_exact(only_second, only_first) == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("table", "low", "high"),
+    [
+        ((36, 12, 2, 0), 0.0569, 0.3404),  # Newcombe (1998), cited in newcombe_interval
+        ((20, 12, 2, 16), 0.0562, 0.3292),  # ibidem
+        ((59, 6, 16, 80), -0.1186, -0.0046),  # Cavo et al. (2012)
+        ((1, 1, 7, 12), -0.5069, -0.0256),  # Bentur et al. (2009)
+        ((14, 5, 0, 22), 0.0115, 0.2265),  # Altman et al.: Statistics with Confidence (2000), table 6.2
+    ],
+)
+def test_newcombe_of_published_tables(table: tuple[int, int, int, int], low: float, high: float) -> None:
+    assert newcombe_interval(*table) == pytest.approx((low, high), abs=6e-5)
+    both, first, second, neither = table
+    assert newcombe_interval(both, second, first, neither) == pytest.approx((-high, -low), abs=6e-5)
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"), [((45, 5, 100), 23), ((30, 15, 100), 155), ((7, 7, 50), None), ((0, 0, 50), None)]
+)
+def test_trials_needed_as_calculators_of_connors_formula_print_it(
+    table: tuple[int, int, int], expected: int | None
+) -> None:
+    assert trials_needed(*table) == expected
+
+
+@pytest.mark.parametrize("table", [(0, 0, 0, 0), (9, 0, 0, 0), (0, 9, 0, 0), (0, 0, 9, 0), (0, 0, 0, 9)])
+def test_the_interval_holds_the_difference_and_stays_within_bounds(table: tuple[int, int, int, int]) -> None:
+    found = PairedComparison(*table)
+    low, high = found.interval
+    assert -1 <= low <= found.difference <= high <= 1
+    assert low < high
+
+
+def test_outcomes_are_paired_by_trial() -> None:
+    assert compare([True, True, False, False], [True, False, True, True]) == PairedComparison(1, 1, 2, 0)
+    with pytest.raises(UsageError, match="received 2 and 3"):
+        compare([True, False], [True, False, True])
+
+
+def test_it_says_when_the_trials_were_too_few() -> None:
+    few, enough = PairedComparison(59, 6, 16, 80), PairedComparison(590, 60, 160, 800)
+    assert few.underpowered and str(few).endswith(f"underpowered, {few.needed} trials would show it")
+    assert not enough.underpowered and "underpowered" not in str(enough)
+    assert str(PairedComparison(36, 12, 2, 0)) == "+20.0 points [+5.7, +34.0], 12 against 2, McNemar p = 0.013"
+    assert str(PairedComparison(400, 153, 152, 295)).endswith("underpowered, more than 100,000 trials would show it")
+    assert "no difference was seen in 20 trials" in str(PairedComparison(10, 5, 5, 0))
