@@ -140,7 +140,7 @@ def reproduce(out: Path, *, seed: int = 0, settings: Settings = FULL, progress: 
         settings=dataclasses.asdict(settings),
         rows=[_row(result) for result in results],
         verdicts=_verdicts(results, fits),
-        results={"fits": fits, "settings": results},
+        results={"fits": fits, "settings": [_counted(result) for result in results]},
     )
     return write(done, _draw(results, fits), out)
 
@@ -236,6 +236,13 @@ def _exponential(x: Floats, scale: float, rate: float) -> Floats:
 
 def _of(results: list[dict[str, Any]], radius: float) -> list[dict[str, Any]]:
     return [result for result in results if result["radius"] == radius]
+
+
+def _counted(result: dict[str, Any]) -> dict[str, Any]:
+    """A result with how many runs took how many iterations, in place of every run."""
+    runs = dict(zip(*np.unique(result["cem"]["iterations"], return_counts=True), strict=True))
+    counts = {str(iterations): int(number) for iterations, number in runs.items()}
+    return {**result, "cem": {**result["cem"], "iterations": counts}}
 
 
 def _fits(results: list[dict[str, Any]]) -> dict[str, Any]:
