@@ -2,7 +2,6 @@
 
 import dataclasses
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +10,19 @@ import tensorflow as tf
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from grasp_tfp.config import DensityConfig
+from grasp_tfp.experiments.oracle_cem import SAMPLES, cem_iterations, exponential, growth_in_ranges, nearest
 from grasp_tfp.experiments.reproduction import Progress, Reproduction, Verdict, finished, judge, write
 from grasp_tfp.experiments.toy_tasks import TargetPoints
 from grasp_tfp.experiments.toy_training import Schedule, ToyActor, ToyTraining, train_toy
 from grasp_tfp.success import SuccessRate
 
-__all__ = ["FULL", "QUICK", "RADII", "Settings", "cem_iterations", "growth", "reproduce"]
+__all__ = ["FULL", "QUICK", "RADII", "Settings", "reproduce"]
 
 Floats = NDArray[np.float64]
 
 RADII = (0.1, 0.03)
-SAMPLES = 100
-ELITES = 10
-MAX_ITERATIONS = 50
 PAPER_DIMENSIONS = 6
 PAPER_REPEATS = 100
 TRAINED = 0.99
@@ -57,59 +53,6 @@ FULL = Settings()
 QUICK = Settings(dimensions=4, repeats=30, steps=50, timed=5)
 
 
-def cem_iterations(
-    targets: Floats, radius: float, rng: np.random.Generator, max_iterations: int = MAX_ITERATIONS
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Runs CEM on the oracle value exp(-d²/2r²), d being the distance to the nearest target, for many tasks at once.
-
-    It starts with the mean and the standard deviation of the uniform distribution, which the paper leaves open, and
-    ranks by d itself: exp(-d²/2r²) underflows into ties.
-
-    Args:
-        targets: (n, 10, D), in [0, 1].
-        radius: r, the distance at which a sample is a success.
-        rng: Draws the samples.
-        max_iterations: After which a run has failed.
-
-    Returns:
-        Iterations until the first success (n,), `max_iterations` for a run that failed, and which succeeded (n,).
-    """
-    number, _, size = targets.shape
-    mean, std = np.full((number, 1, size), 0.5), np.full((number, 1, size), 12**-0.5)
-    iterations, succeeded = np.full(number, max_iterations), np.zeros(number, bool)
-    running = np.arange(number)
-    for iteration in range(1, max_iterations + 1):
-        points = mean + std * rng.standard_normal((len(running), SAMPLES, size))
-        distance = _nearest(points, targets[running])
-        hit = distance.min(axis=1) <= radius
-        iterations[running[hit]], succeeded[running[hit]] = iteration, True
-        running, points, distance = running[~hit], points[~hit], distance[~hit]
-        if not len(running):
-            break
-        elites = np.take_along_axis(points, np.argpartition(distance, ELITES, axis=1)[:, :ELITES, None], axis=1)
-        mean, std = elites.mean(axis=1, keepdims=True), elites.std(axis=1, keepdims=True)
-    return iterations, succeeded
-
-
-def growth(dimensions: Sequence[int], iterations: Sequence[float]) -> dict[str, dict[str, Any]]:
-    """Least-squares fits of a line a + b D and of an exponential a exp(b D) to mean iterations.
-
-    Returns:
-        For `linear` and `exponential`: the coefficients `a` and `b` and `r2`, the share of the variance explained.
-    """
-    x, y = np.asarray(dimensions, float), np.asarray(iterations, float)
-    slope, start = np.polyfit(x, y, 1)
-    log_slope, log_start = np.polyfit(x, np.log(y), 1)
-    found = least_squares(lambda guess: _exponential(x, *guess) - y, (np.exp(log_start), log_slope))
-    scale, rate = found.x
-    fits = {"linear": (start, slope, start + slope * x), "exponential": (scale, rate, _exponential(x, scale, rate))}
-    spread = float(np.sum((y - y.mean()) ** 2)) or 1.0
-    return {
-        name: {"a": float(a), "b": float(b), "r2": 1 - float(np.sum((y - fitted) ** 2)) / spread}
-        for name, (a, b, fitted) in fits.items()
-    }
-
-
 def reproduce(out: Path, *, seed: int = 0, settings: Settings = FULL, progress: Progress | None = None) -> Reproduction:
     """Runs CEM and trains an actor for every D and r, compares them, and draws the figure.
 
@@ -133,7 +76,13 @@ def reproduce(out: Path, *, seed: int = 0, settings: Settings = FULL, progress: 
         compute = _Comparison(task, seed, settings, report)
         results.append(finished(path, decides, compute))
         report(settings.steps, results[-1]["actor"]["success"])
-    fits = {str(radius): _fits(_of(results, radius)) for radius in RADII}
+    fits = {
+        str(radius): {
+            mean: growth_in_ranges([result["cem"][mean] for result in _of(results, radius)])
+            for mean in ("mean", "mean_of_successes")
+        }
+        for radius in RADII
+    }
     done = Reproduction(
         name="fig2",
         seed=seed,
@@ -199,7 +148,7 @@ class _Comparison:
     def _hits(self, choose: Any, targets: Floats) -> NDArray[np.bool_]:
         """Which tasks the densest of the actor's samples solves (n,)."""
         chosen = (choose(_seen(targets)).numpy().astype(float) + 1) / 2
-        return np.asarray(_nearest(chosen[:, None], targets)[:, 0] <= self.task.radius)
+        return np.asarray(nearest(chosen[:, None], targets)[:, 0] <= self.task.radius)
 
     def _timed(self, infer: Any, targets: Floats) -> float:
         """Median CPU time of one inference for one task [ms]."""
@@ -224,16 +173,6 @@ def _choose(actor: ToyActor, seen: tf.Tensor) -> tf.Tensor:
     return actor.distribution(seen).mode(seed=tf.constant([0, 0]), num_samples=SAMPLES)
 
 
-def _nearest(points: Floats, targets: Floats) -> Floats:
-    """Distance (n, m) from points (n, m, D) to the nearest of targets (n, 10, D)."""
-    distances = [np.linalg.norm(points - targets[:, i : i + 1], axis=-1) for i in range(targets.shape[1])]
-    return np.asarray(np.min(distances, axis=0))
-
-
-def _exponential(x: Floats, scale: float, rate: float) -> Floats:
-    return np.asarray(scale * np.exp(rate * x))
-
-
 def _of(results: list[dict[str, Any]], radius: float) -> list[dict[str, Any]]:
     return [result for result in results if result["radius"] == radius]
 
@@ -243,19 +182,6 @@ def _counted(result: dict[str, Any]) -> dict[str, Any]:
     runs = dict(zip(*np.unique(result["cem"]["iterations"], return_counts=True), strict=True))
     counts = {str(iterations): int(number) for iterations, number in runs.items()}
     return {**result, "cem": {**result["cem"], "iterations": counts}}
-
-
-def _fits(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Fits to the means over all runs (failures count 50) and over the successful ones, over three ranges of D."""
-    last = results[-1]["dimensions"]
-    ranges = {f"D={low}..{high}": (low, high) for low, high in ((1, min(last, 6)), (3, min(last, 6)), (3, last))}
-    return {
-        name: {
-            statistic: growth(range(low, high + 1), [r["cem"][statistic] for r in results[low - 1 : high]])
-            for statistic in ("mean", "mean_of_successes")
-        }
-        for name, (low, high) in ranges.items()
-    }
 
 
 def _row(result: dict[str, Any]) -> dict[str, Any]:
@@ -312,9 +238,9 @@ def _longer(steps: list[int | None]) -> bool:
 def _growth_verdict(fits: dict[str, Any]) -> Verdict:
     """Exponential growth counts as seen where the exponential explains more of the variance than the line."""
     compared = [
-        (f"r = {radius}, {name}", *(statistics["mean"][kind]["r2"] for kind in ("linear", "exponential")))
-        for radius, ranges in fits.items()
-        for name, statistics in ranges.items()
+        (f"r = {radius}, {name}", *(fit[kind]["r2"] for kind in ("linear", "exponential")))
+        for radius, means in fits.items()
+        for name, fit in means["mean"].items()
     ]
     exponential = [curve > line for _, line, curve in compared]
     evidence = (
@@ -370,9 +296,9 @@ def _draw_violins(axes: Axes, results: list[dict[str, Any]], radius: float) -> N
 
 
 def _draw_fits(axes: Axes, fits: dict[str, Any], colour: str) -> None:
-    name, statistics = list(fits.items())[-1]
+    name, fit = list(fits["mean"].items())[-1]
     low, high = map(int, name.removeprefix("D=").split(".."))
     x = np.linspace(low, high, 50)
-    line, curve = statistics["mean"]["linear"], statistics["mean"]["exponential"]
+    line, curve = fit["linear"], fit["exponential"]
     axes.plot(x, line["a"] + line["b"] * x, color=colour, linewidth=1)
-    axes.plot(x, _exponential(x, curve["a"], curve["b"]), ":", color=colour, linewidth=1.4)
+    axes.plot(x, exponential(x, curve["a"], curve["b"]), ":", color=colour, linewidth=1.4)
