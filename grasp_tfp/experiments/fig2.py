@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from grasp_tfp.config import DensityConfig
-from grasp_tfp.experiments.oracle_cem import SAMPLES, cem_iterations, exponential, growth_in_ranges, nearest
+from grasp_tfp.experiments.fig2_picture import PAPER_DIMENSIONS, draw_fig2, of_radius
+from grasp_tfp.experiments.oracle_cem import SAMPLES, cem_iterations, growth_in_ranges, nearest
 from grasp_tfp.experiments.reproduction import Progress, Reproduction, Verdict, finished, judge, write
 from grasp_tfp.experiments.toy_tasks import TargetPoints
 from grasp_tfp.experiments.toy_training import Schedule, ToyActor, ToyTraining, train_toy
@@ -23,13 +22,8 @@ __all__ = ["FULL", "QUICK", "RADII", "Settings", "reproduce"]
 Floats = NDArray[np.float64]
 
 RADII = (0.1, 0.03)
-PAPER_DIMENSIONS = 6
-PAPER_REPEATS = 100
 TRAINED = 0.99
 """Share of unseen tasks that an actor has to solve to count as trained."""
-
-RED = "#d7301f"
-BLUE = "#1f4e9c"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +72,7 @@ def reproduce(out: Path, *, seed: int = 0, settings: Settings = FULL, progress: 
         report(settings.steps, results[-1]["actor"]["success"])
     fits = {
         str(radius): {
-            mean: growth_in_ranges([result["cem"][mean] for result in _of(results, radius)])
+            mean: growth_in_ranges([result["cem"][mean] for result in of_radius(results, radius)])
             for mean in ("mean", "mean_of_successes")
         }
         for radius in RADII
@@ -91,7 +85,7 @@ def reproduce(out: Path, *, seed: int = 0, settings: Settings = FULL, progress: 
         verdicts=_verdicts(results, fits),
         results={"fits": fits, "settings": [_counted(result) for result in results]},
     )
-    return write(done, _draw(results, fits), out)
+    return write(done, draw_fig2(results, fits), out)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,10 +167,6 @@ def _choose(actor: ToyActor, seen: tf.Tensor) -> tf.Tensor:
     return actor.distribution(seen).mode(seed=tf.constant([0, 0]), num_samples=SAMPLES)
 
 
-def _of(results: list[dict[str, Any]], radius: float) -> list[dict[str, Any]]:
-    return [result for result in results if result["radius"] == radius]
-
-
 def _counted(result: dict[str, Any]) -> dict[str, Any]:
     """A result with how many runs took how many iterations, in place of every run."""
     runs = dict(zip(*np.unique(result["cem"]["iterations"], return_counts=True), strict=True))
@@ -203,7 +193,7 @@ def _row(result: dict[str, Any]) -> dict[str, Any]:
 
 def _verdicts(results: list[dict[str, Any]], fits: dict[str, Any]) -> list[Verdict]:
     last = min(PAPER_DIMENSIONS, max(r["dimensions"] for r in results))
-    coarse, fine = (_of(results, radius) for radius in RADII)
+    coarse, fine = (of_radius(results, radius) for radius in RADII)
     at_last = [group[last - 1]["cem"]["mean"] for group in (coarse, fine)]
     failed = [(r["dimensions"], r["cem"]["failed"], len(r["cem"]["iterations"])) for r in fine[:last]]
     beyond = [SuccessRate(g[-1]["cem"]["failed"], len(g[-1]["cem"]["iterations"])) for g in (coarse, fine)]
@@ -250,55 +240,3 @@ def _growth_verdict(fits: dict[str, Any]) -> Verdict:
         + "."
     )
     return judge("The mean number of iterations grows exponentially with D.", exponential, evidence)
-
-
-def _draw(results: list[dict[str, Any]], fits: dict[str, Any]) -> Figure:
-    """The paper's two violin plots over what goes past them."""
-    figure = Figure(figsize=(13, 8.4), layout="constrained")
-    grid = figure.add_gridspec(2, 1, height_ratios=[1.1, 1])
-    for axes, radius in zip(grid[0].subgridspec(1, 2).subplots(squeeze=False)[0], RADII, strict=True):
-        _draw_violins(axes, _of(results, radius)[:PAPER_DIMENSIONS], radius)
-    growing, success, cost = grid[1].subgridspec(1, 3).subplots(squeeze=False)[0]
-    for radius, colour, marker in zip(RADII, (BLUE, RED), "os", strict=True):
-        group = _of(results, radius)
-        size = [r["dimensions"] for r in group]
-        growing.plot(size, [r["cem"]["mean"] for r in group], marker, color=colour, label=f"r = {radius}")
-        _draw_fits(growing, fits[str(radius)], colour)
-        total = len(group[0]["cem"]["iterations"])
-        success.plot(size, [1 - r["cem"]["failed"] / total for r in group], f"{marker}--", color=colour,
-                     label=f"CEM, 50 iterations, r = {radius}")  # fmt: skip
-        success.plot(size, [r["actor"]["hits"] / total for r in group], f"{marker}-", color=colour,
-                     label=f"actor, 1 iteration, r = {radius}", alpha=0.5)  # fmt: skip
-        cost.plot(size, [r["actor"]["steps_to_trained"] or np.nan for r in group], f"{marker}-", color=colour,
-                  label=f"r = {radius}")  # fmt: skip
-    growing.set(xlabel="D", title="Mean iterations of CEM, failures as 50;\nfits: line solid, exponential dotted")
-    success.set(xlabel="D", ylim=(0, 1.05), title="Share of tasks solved")
-    cost.set(xlabel="D", ylim=(0, None), title="Training steps until the actor\nsolves 99 % of unseen tasks")
-    for axes in (growing, success, cost):
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize=9)
-    return figure
-
-
-def _draw_violins(axes: Axes, results: list[dict[str, Any]], radius: float) -> None:
-    runs = [np.array(r["cem"]["iterations"][:PAPER_REPEATS], float) for r in results]
-    parts: dict[str, Any] = axes.violinplot(runs, [r["dimensions"] for r in results], showmedians=True, widths=0.8)
-    for body in parts["bodies"]:
-        body.set(facecolor="#6baed6", alpha=0.7)
-    for name in ("cmins", "cmedians", "cmaxes", "cbars"):
-        parts[name].set(color=RED, linewidth=1.6 if name != "cbars" else 0.8)
-    axes.axhline(1, color=BLUE, linestyle="--", label="actor")
-    axes.set(
-        xlabel="dimensions of the action space, D", ylabel="iterations to the first success", title=f"r = {radius}"
-    )
-    axes.grid(axis="y", alpha=0.3)
-    axes.legend(loc="upper left")
-
-
-def _draw_fits(axes: Axes, fits: dict[str, Any], colour: str) -> None:
-    name, fit = list(fits["mean"].items())[-1]
-    low, high = map(int, name.removeprefix("D=").split(".."))
-    x = np.linspace(low, high, 50)
-    line, curve = fit["linear"], fit["exponential"]
-    axes.plot(x, line["a"] + line["b"] * x, color=colour, linewidth=1)
-    axes.plot(x, exponential(x, curve["a"], curve["b"]), ":", color=colour, linewidth=1.4)
