@@ -101,7 +101,7 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def _text(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
+        return f"{round(value, 3) + 0.0:.3f}" if abs(value) < 100 else f"{value:.0f}"
     if isinstance(value, list):
         return " ".join(map(_text, value))
     return str(value)

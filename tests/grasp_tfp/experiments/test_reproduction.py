@@ -19,8 +19,8 @@ def test_a_claim_holds_in_all_some_or_no_cases(held: list[bool], status: str) ->
 
 
 def test_a_table_is_aligned() -> None:
-    rows: list[dict[str, Any]] = [{"name": "a", "values": [1.0, 0.25]}, {"name": "longer", "values": 1234.5}]
-    assert table(rows) == ["name    values", "a       1.000 0.250", "longer  1234"]
+    rows: list[dict[str, Any]] = [{"name": "a", "values": [-1e-9, 0.25]}, {"name": "longer", "values": 1234.5}]
+    assert table(rows) == ["name    values", "a       0.000 0.250", "longer  1234"]
 
 
 def test_finished_work_is_not_done_again_unless_its_settings_change(tmp_path: Path) -> None:

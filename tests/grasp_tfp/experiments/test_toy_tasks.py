@@ -39,5 +39,4 @@ def test_good_actions_fill_the_balls_around_targets(dimensions: int) -> None:
     distance = np.linalg.norm(targets - action.numpy()[:, None], axis=-1).min(axis=1) / 2
     assert distance.max() <= 0.03 + 1e-6
     if dimensions > 1:
-        share = (distance < 0.015 ** (1 / 1)).mean()
-        assert share == pytest.approx(0.5**dimensions, abs=0.03)
+        assert (distance < 0.015).mean() == pytest.approx(0.5**dimensions, abs=0.03)
