@@ -11,12 +11,12 @@ from graspctl.console import Progress, load_tensorflow, print_report, summary
 
 __all__ = ["FIGURES", "reproduce"]
 
-FIGURES = ("fig2", "fig3")
+FIGURES = ("bandit", "fig2", "fig3")
 """Each is a module of `grasp_tfp.experiments` with a function `reproduce` and the settings `FULL` and `QUICK`."""
 
 
 def reproduce(
-    figure: Annotated[str, typer.Argument(metavar="FIGURE", help="fig2 or fig3.")],
+    figure: Annotated[str, typer.Argument(metavar="FIGURE", help="fig2, fig3 or bandit.")],
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write; reproduce/FIGURE if unset.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of all random choices.")] = 0,
     quick: Annotated[bool, typer.Option("--quick", help="Far too little work, to see that it runs.")] = False,
@@ -25,7 +25,8 @@ def reproduce(
     """Example: graspctl reproduce fig3
 
     Repeats an experiment of the paper and says of each of its claims whether it was reproduced, with the numbers.
-    fig2 is the search of CEM against one pass of an actor, fig3 the three densities on the five-point task.
+    fig2 is the search of CEM against one pass of an actor, fig3 the three densities on the five-point task,
+    bandit what the on-policy loss converges to (Section IV-B).
     The same line continues a run that was interrupted.
     """
     if figure not in FIGURES:

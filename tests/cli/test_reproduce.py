@@ -25,7 +25,7 @@ def test_every_figure_is_a_module_with_two_settings() -> None:
 def test_an_unknown_figure_names_the_known_ones() -> None:
     result = invoke("reproduce", "fig33")
     assert result.exit_code == 2
-    assert result.stderr == "Error: Unknown figure 'fig33'. Expected one of: fig2, fig3. Did you mean 'fig3'?\n"
+    assert result.stderr == "Error: Unknown figure 'fig33'. Expected one of: bandit, fig2, fig3. Did you mean 'fig3'?\n"
 
 
 def test_prints_a_table_and_verdicts_or_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
