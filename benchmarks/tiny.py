@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from grasp_tfp.quiet import quiet_stderr
 from grasp_tfp.sim.geometry import CAMERA, JAW
 from grasp_tfp.sim.kinematics import joint_angles
-from grasp_tfp.sim.meshes import Mesh, cell_meshes, jaw_meshes, object_mesh
+from grasp_tfp.sim.meshes import Mesh, cell_meshes, jaw_meshes, object_meshes
 from grasp_tfp.trial import Scene
 
 with quiet_stderr():
@@ -36,9 +36,8 @@ class TinyRenderer:
         for mesh in cell_meshes():
             self._body(mesh)
         for name, pose in zip(scene.objects, scene.poses, strict=True):
-            pybullet.resetBasePositionAndOrientation(
-                self._body(object_mesh(name)), pose[:3], pose[3:], physicsClientId=c
-            )
+            for mesh in object_meshes(name):
+                pybullet.resetBasePositionAndOrientation(self._body(mesh), pose[:3], pose[3:], physicsClientId=c)
         self._view = pybullet.computeViewMatrix(CAMERA.eye, CAMERA.target, CAMERA.up)
         self._projection = pybullet.computeProjectionMatrixFOV(CAMERA.field_of_view, 1, 0.02, 4)
 
