@@ -44,9 +44,10 @@ What is not alike: the peer drops five random objects into a deep tray, moves th
 most 8 steps at 1/240 s and 150 solver iterations, and takes an image of {size} px with TinyRenderer when it starts and
 after each step. Its arm sinks with every step and grasps only if it gets low enough:
 {attempts} of its {episodes} episodes ended with a grasp attempt, {successes} held something.
-Ours lays out its objects as the task says (two blocks), moves the jaw without the arm's dynamics, makes 3 to 10 free
-moves and then always a grasp, at 1/480 s and 50 iterations, and skips the physics of a grasp that cannot touch. "Every
-image" is the initial image and one per move, drawn but not encoded; collection itself writes states only."""
+Ours lays out its objects as the task says (two blocks, two bottles), moves the jaw without the arm's dynamics, makes
+3 to 10 free moves and then always a grasp, at 1/960 s and 50 iterations (100 for bottles), and skips the physics that
+geometry decides. "Every image" is the initial image and one per move, drawn but not encoded; collection itself writes
+states only."""
 
 
 def main() -> None:
