@@ -29,7 +29,6 @@ Floats = NDArray[np.float64]
 
 ARM = list(range(7))
 PALM = 7
-FINGERS = (8, 9)
 
 TORQUE = 300.0
 """Largest torque of each arm joint, as in the URDF [N m]."""
@@ -47,6 +46,8 @@ class FullArmWorld(GraspWorld):
         >>> with FullArmWorld() as world:
         ...     outcome = world.grasp(scene, gripper_pose)
     """
+
+    fingers = (8, 9)
 
     def __init__(self, jaw: Jaw = JAW, time_step: float = 1 / 480, iterations: int = 500) -> None:
         super().__init__(jaw, time_step, iterations)
@@ -70,15 +71,7 @@ class FullArmWorld(GraspWorld):
         body: int = pybullet.loadURDF(str(self._urdf), useFixedBase=1, flags=flags, physicsClientId=c)
         for joint, angle in zip(ARM, self._angles(height), strict=True):
             pybullet.resetJointState(body, joint, angle, physicsClientId=c)
-        for finger in FINGERS:
-            pybullet.changeDynamics(body, finger, lateralFriction=1.0, physicsClientId=c)
-            pybullet.setJointMotorControl2(
-                body, finger, pybullet.POSITION_CONTROL, 0, force=self.jaw.force, physicsClientId=c
-            )
-        gear = pybullet.createConstraint(
-            body, FINGERS[0], body, FINGERS[1], pybullet.JOINT_GEAR, [1, 0, 0], [0, 0, 0], [0, 0, 0], physicsClientId=c
-        )
-        pybullet.changeConstraint(gear, gearRatio=-1, maxForce=200, erp=0.5, physicsClientId=c)
+        self._hold_open(body)
         self._hold(body, self._angles(height), np.zeros(7))
         return body
 
@@ -119,23 +112,6 @@ class FullArmWorld(GraspWorld):
     def _height(self, gripper: int) -> float:
         palm = pybullet.getLinkState(gripper, PALM, computeForwardKinematics=1, physicsClientId=self._client)
         return float(palm[4][2]) - self.jaw.palm[2] / 2 - self.jaw.finger[2]
-
-    def _close_fingers(self, gripper: int) -> None:
-        speed = 0.25
-        for finger in FINGERS:
-            pybullet.setJointMotorControl2(
-                gripper,
-                finger,
-                pybullet.VELOCITY_CONTROL,
-                targetVelocity=speed,
-                force=self.jaw.force,
-                physicsClientId=self._client,
-            )
-        self._step(self.jaw.opening / 2 / speed + 0.08)
-
-    def _closed(self, gripper: int) -> bool:
-        states = pybullet.getJointStates(gripper, FINGERS, physicsClientId=self._client)
-        return bool(self.jaw.opening - states[0][0] - states[1][0] < 0.004)
 
 
 def arm_with_jaw(jaw: Jaw = JAW) -> str:

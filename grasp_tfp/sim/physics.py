@@ -69,10 +69,11 @@ def may_hold(scene: Scene, gripper_pose: Floats, jaw: Jaw = JAW) -> bool:
 def excluded(scene: Scene, gripper_pose: Floats, jaw: Jaw = JAW) -> str:
     """Why a grasp at `gripper_pose` (4,) can close on no object, `missed` or `blocked`; empty where physics decides."""
     swept = jaw_footprint(gripper_pose, jaw.opening, jaw.finger)
-    if all(gap(swept, thing) > 0 for thing in _footprints(scene)):
+    things = _footprints(scene)
+    if all(gap(swept, thing) > 0 for thing in things):
         return "missed"
     flat = [isinstance(find_object(name), Box) for name in scene.objects]
-    room = _finger_gap(gripper_pose, jaw, list(itertools.compress(_footprints(scene), flat)))
+    room = _finger_gap(gripper_pose, jaw, list(itertools.compress(things, flat)))
     return "" if room > -ON_TOP else "blocked"
 
 
@@ -97,6 +98,9 @@ class GraspWorld:
         time_step: Of the simulation [s].
         iterations: Of the contact solver in each step; what the objects need if unset.
     """
+
+    fingers = (1, 2)
+    """Links of the two fingers."""
 
     def __init__(self, jaw: Jaw = JAW, time_step: float = 1 / 960, iterations: int | None = None) -> None:
         self.jaw = jaw
@@ -222,15 +226,23 @@ class GraspWorld:
             linkJointAxis=[[0, 0, 1], [1, 0, 0], [-1, 0, 0]],
             physicsClientId=c,
         )
-        for link in (1, 2):
-            pybullet.changeDynamics(body, link, lateralFriction=1.0, physicsClientId=c)
-            pybullet.setJointMotorControl2(body, link, pybullet.POSITION_CONTROL, 0, force=jaw.force, physicsClientId=c)
-        gear = pybullet.createConstraint(
-            body, 1, body, 2, pybullet.JOINT_GEAR, [1, 0, 0], [0, 0, 0], [0, 0, 0], physicsClientId=c
-        )
-        pybullet.changeConstraint(gear, gearRatio=-1, maxForce=200, erp=0.5, physicsClientId=c)
+        self._hold_open(body)
         self._start = height
         return body
+
+    def _hold_open(self, gripper: int) -> None:
+        """Gives the fingers their grip, motors that hold them open, and the gear that moves both alike."""
+        c = self._client
+        first, second = self.fingers
+        for finger in self.fingers:
+            pybullet.changeDynamics(gripper, finger, lateralFriction=1.0, physicsClientId=c)
+            pybullet.setJointMotorControl2(
+                gripper, finger, pybullet.POSITION_CONTROL, 0, force=self.jaw.force, physicsClientId=c
+            )
+        gear = pybullet.createConstraint(
+            gripper, first, gripper, second, pybullet.JOINT_GEAR, [1, 0, 0], [0, 0, 0], [0, 0, 0], physicsClientId=c
+        )
+        pybullet.changeConstraint(gear, gearRatio=-1, maxForce=200, erp=0.5, physicsClientId=c)
 
     def _move(self, gripper: int, height: float, speed: float) -> None:
         c = self._client
@@ -246,10 +258,10 @@ class GraspWorld:
 
     def _close_fingers(self, gripper: int) -> None:
         speed = 0.25
-        for link in (1, 2):
+        for finger in self.fingers:
             pybullet.setJointMotorControl2(
                 gripper,
-                link,
+                finger,
                 pybullet.VELOCITY_CONTROL,
                 targetVelocity=speed,
                 force=self.jaw.force,
@@ -258,7 +270,7 @@ class GraspWorld:
         self._step(self.jaw.opening / 2 / speed + 0.08)
 
     def _closed(self, gripper: int) -> bool:
-        states = pybullet.getJointStates(gripper, [1, 2], physicsClientId=self._client)
+        states = pybullet.getJointStates(gripper, self.fingers, physicsClientId=self._client)
         return bool(self.jaw.opening - states[0][0] - states[1][0] < 0.004)
 
     def _step(self, seconds: float) -> None:
