@@ -91,24 +91,7 @@ class Actor(GraspNetwork):
         return nll + self.pose_error(observation, parameters["gripper_pose"])
 
     @tf.function(reduce_retracing=True)
-    def act(self, observation: Tensors, seed: tf.Tensor, num_samples: int = NUM_SAMPLES) -> tuple[tf.Tensor, tf.Tensor]:
-        """Sample actions.
-
-        Args:
-            observation: As for `call`.
-            seed: int32, (2,).
-            num_samples: Actions for each observation, n.
-
-        Returns:
-            Actions (B, n, A) [m, rad], dyaw within half a period of 0, by default in [-π/2, π/2), and their
-            log-densities (B, n).
-        """
-        density = self.distribution(observation)
-        samples = wrap(density.sample(num_samples, seed=seed), self.periods)
-        return tf.transpose(samples, [1, 0, 2]), tf.transpose(density.log_prob(samples))
-
-    @tf.function(reduce_retracing=True)
-    def act_from_noise(self, observation: Tensors, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def act(self, observation: Tensors, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Sample actions without a random generator: what one observation is answered depends on nothing else.
 
         Args:
@@ -116,7 +99,8 @@ class Actor(GraspNetwork):
             noise: (B, n, A + 1), A standard normal numbers and one uniform in [0, 1) for each sample.
 
         Returns:
-            As `act`.
+            Actions (B, n, A) [m, rad], dyaw within half a period of 0, by default in [-π/2, π/2), and their
+            log-densities (B, n).
         """
         density = self.distribution(observation)
         samples = wrap(density.transform(tf.transpose(noise, [1, 0, 2])), self.periods)
@@ -131,7 +115,7 @@ class Actor(GraspNetwork):
         """The functions of a bundle, each with its signature."""
 
         def act(image: tf.Tensor, initial_image: tf.Tensor, noise: tf.Tensor) -> dict[str, tf.Tensor]:
-            samples, log_prob = self.act_from_noise({"image": image, "initial_image": initial_image}, noise)
+            samples, log_prob = self.act({"image": image, "initial_image": initial_image}, noise)
             return {"samples": samples, "log_prob": log_prob}
 
         def log_prob(image: tf.Tensor, initial_image: tf.Tensor, action: tf.Tensor) -> tf.Tensor:

@@ -30,6 +30,13 @@ def observation(batch: int = 2) -> dict[str, Any]:
     return {"image": images[0], "initial_image": images[1], "gripper_pose": pose}
 
 
+def noise(number: int, size: int = 4, seed: int = 1) -> NDArray[np.float32]:
+    """What the actor makes samples of for two observations, (2, n, size + 1)."""
+    rng = np.random.default_rng(seed)
+    parts = rng.standard_normal((2, number, size)), rng.random((2, number, 1))
+    return np.concatenate(parts, axis=-1, dtype=np.float32)
+
+
 def actions(batch: int) -> NDArray[np.float32]:
     """Random actions (B, 4)."""
     return (np.random.default_rng(batch).uniform(-1.5, 1.5, (batch, 4)) * STD + MEAN).astype(np.float32)
@@ -74,13 +81,13 @@ def test_log_prob_is_in_real_units(small: Config, density: str) -> None:
 def test_act_samples_in_real_units(small: Config, density: str) -> None:
     actor = build_actor(small, density)
     actor.set_action_statistics(MEAN, STD)
-    samples, log_prob = actor.act(observation(), tf.constant(SEED), num_samples=50)
+    samples, log_prob = actor.act(observation(), noise(50))
     assert samples.shape == (2, 50, 4) and log_prob.shape == (2, 50)
     yaw = samples[..., 3].numpy()
     assert yaw.min() >= -math.pi / 2 and yaw.max() < math.pi / 2 and np.ptp(yaw) > 1.0
     np.testing.assert_array_equal(log_prob, actor.log_prob(observation(), samples))
-    np.testing.assert_array_equal(samples, actor.act(observation(), tf.constant(SEED), num_samples=50)[0])
-    assert not np.array_equal(samples, actor.act(observation(), tf.constant((3, 4)), num_samples=50)[0])
+    np.testing.assert_array_equal(samples, actor.act(observation(), noise(50))[0])
+    assert not np.array_equal(samples, actor.act(observation(), noise(50, seed=3))[0])
 
 
 def test_adapt_takes_the_statistics_of_the_data(small: Config) -> None:
@@ -144,7 +151,7 @@ def test_loaded_weights_give_the_same_density(small: Config, tmp_path: Path) -> 
 def test_turns_that_are_declared_periodic_wrap_around(small: Config) -> None:
     actor = build_actor(dataclasses.replace(small, action=ActionConfig(yaw_period=2 * math.pi)), "mof")
     actor.set_action_statistics([0.0, 0.0, 0.0, 3.0], [1.0, 1.0, 1.0, 1.0])
-    samples, log_prob = actor.act(observation(), tf.constant(SEED), num_samples=200)
+    samples, log_prob = actor.act(observation(), noise(200))
     yaw = samples[..., 3].numpy()
     assert yaw.min() >= -math.pi and yaw.max() < math.pi and (np.abs(yaw) > math.pi / 2).any()
     turned = samples + [0.0, 0.0, 0.0, 2 * math.pi]
@@ -168,7 +175,7 @@ def test_six_degrees_of_freedom(small: Config, density: str, tmp_path: Path) -> 
     actor.compile(optimizer=keras.optimizers.Adam(3e-3))
     history = actor.fit(seen, done, epochs=30, verbose=0).history
     assert history["nll"][-1] < history["nll"][0] - 0.5
-    samples, log_prob = actor.act(observation(), tf.constant(SEED), num_samples=50)
+    samples, log_prob = actor.act(observation(), noise(50, size=6))
     assert samples.shape == (2, 50, 6) and log_prob.shape == (2, 50)
     best = actor.distribution(observation()).mode(seed=SEED)
     assert np.linalg.norm(best[:, None, 3:] - np.unique(ways, axis=0), axis=-1).min(axis=1).max() < 1.5

@@ -52,7 +52,7 @@ def test_acts_like_the_actor(actor: Actor, exported: Path, batch: int) -> None:
     observation = {"image": image, "initial_image": initial_image}
     noise = np.random.default_rng(1).uniform(size=(batch, NUM_SAMPLES, 5)).astype(np.float32)
     samples, log_prob = policy.act(image, initial_image, noise)
-    expected, expected_log_prob = actor.act_from_noise(observation, tf.constant(noise))
+    expected, expected_log_prob = actor.act(observation, tf.constant(noise))
     assert samples.shape == (batch, NUM_SAMPLES, 4) and log_prob.shape == (batch, NUM_SAMPLES)
     np.testing.assert_allclose(samples, expected, atol=1e-5)
     np.testing.assert_allclose(log_prob, expected_log_prob, atol=1e-3)

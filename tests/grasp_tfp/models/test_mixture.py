@@ -40,8 +40,8 @@ def test_samples_have_the_moments_of_those_of_the_density(small: Config, density
 @family
 def test_one_observation_is_answered_alone_as_in_a_batch(small: Config, density: str) -> None:
     actor, given = build_actor(small, density), noise(3, 16)
-    actions, log_probs = actor.act_from_noise(observation(3), given)
-    alone, log_alone = actor.act_from_noise({k: v[2:] for k, v in observation(3).items()}, given[2:])
+    actions, log_probs = actor.act(observation(3), given)
+    alone, log_alone = actor.act({k: v[2:] for k, v in observation(3).items()}, given[2:])
     np.testing.assert_allclose(actions[2:], alone, atol=1e-5)
     np.testing.assert_allclose(log_probs[2:], log_alone, atol=1e-4)
     np.testing.assert_allclose(actor.log_prob(observation(3), actions), log_probs, atol=1e-4)
