@@ -25,8 +25,9 @@ def evaluate(
     sim: Annotated[bool, typer.Option("--sim", help="A simulated cell that is not in the fleet file.")] = False,
     task: Annotated[str | None, typer.Option("--task", help="What lies in the tray of --sim; blocks if unset.")] = None,
     policy: Annotated[
-        str, typer.Option("--policy", metavar="A,B", help="random, actor, cem, gmm-cem, actor-critic, ratio.")
-    ] = "actor,random",
+        str,
+        typer.Option("--policy", metavar="A,B", help="random, actor, ensemble, cem, gmm-cem, actor-critic, ratio."),
+    ] = "ensemble,actor,random",
     run: Annotated[
         list[Path] | None, typer.Option("--run", help="Run to evaluate, one for each role; the latest if unset.")
     ] = None,
@@ -39,7 +40,8 @@ def evaluate(
 ) -> None:
     """Example: graspctl eval --sim --policy actor,cem,actor-critic -n 1000
 
-    Runs the same grasp trials with each policy, the actor and random actions if unset, and counts the successes.
+    Runs the same grasp trials with each policy and counts the successes: if unset, with the actor's samples of all
+    looks of a trial (ensemble), with those of the last look alone (actor), and with random actions.
     Draws what the policies see in the first of them.
     """
     if sim == (robot is not None):

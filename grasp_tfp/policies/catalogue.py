@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from grasp_tfp.errors import unknown_name
 from grasp_tfp.policies.actor import ActorPolicy
 from grasp_tfp.policies.critic import ROBOT_SPREAD, ActorCriticPolicy, CemPolicy, GmmCemPolicy
+from grasp_tfp.policies.ensemble import EnsemblePolicy
 from grasp_tfp.policies.policy import Policy
 from grasp_tfp.policies.random import RandomPolicy
 from grasp_tfp.policies.ratio import RatioPolicy
@@ -26,6 +27,7 @@ class Recipe(NamedTuple):
 POLICIES = {
     "random": Recipe((), lambda of, sim: RandomPolicy()),
     "actor": Recipe(("actor",), lambda of, sim: ActorPolicy(of["actor"])),
+    "ensemble": Recipe(("actor",), lambda of, sim: EnsemblePolicy(of["actor"])),
     "cem": Recipe(("critic",), lambda of, sim: CemPolicy(of["critic"], None if sim else ROBOT_SPREAD)),
     "gmm-cem": Recipe(("critic",), lambda of, sim: GmmCemPolicy(of["critic"], None if sim else ROBOT_SPREAD)),
     "actor-critic": Recipe(("actor", "critic"), lambda of, sim: ActorCriticPolicy(of["actor"], of["critic"])),

@@ -29,6 +29,9 @@ class Policy(abc.ABC):
     digest: str = ""
     """SHA-256 of what was learnt; empty when nothing was."""
 
+    def begin(self, robot: Robot) -> None:  # noqa: B027
+        """A trial begins on the robot: forget what was seen there before."""
+
     @abc.abstractmethod
     def choose(self, robot: Robot, rng: np.random.Generator) -> Floats | None:
         """The next relative move (4,), or None when no move it would make is feasible."""
@@ -53,7 +56,8 @@ class VisualPolicy(Policy):
     ) -> list[Floats | None]:
         """The next relative move (4,) of each robot, or None where no move it would make is feasible.
 
-        What is decided for one robot depends on nothing but that robot, what it sees, and its generator.
+        What is decided for one robot depends on nothing but that robot, what it saw since its trial began, and its
+        generator.
 
         Args:
             robots: Where to move, B of them.
@@ -129,6 +133,7 @@ class _Running:
         self.stop_reason: str | None = None
         self.decision_seconds = 0.0
         robot.begin(index)
+        policy.begin(robot)
 
     def move(self, action: Floats | None) -> None:
         self.poses.append(self.robot.pose)

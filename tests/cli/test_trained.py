@@ -62,22 +62,22 @@ def test_models_are_the_densities() -> None:
     assert set(MODELS) == {*DENSITIES, "critic", "joint", "prior"}
 
 
-def test_eval_reports_both_policies_and_draws(workplace: Path) -> None:
+def test_eval_reports_the_policies_and_draws(workplace: Path) -> None:
     result = invoke("eval", "--robot", "kuka-3", "--trials", "5")
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
-    stem = "runs/mof/eval/kuka-3_actor+random_seed0_n5"
+    stem = "runs/mof/eval/kuka-3_ensemble+actor+random_seed0_n5"
     assert lines[0] == f"Wrote     {stem}.json, {stem}.png"
-    assert lines[1].startswith("Measured  actor ") and "/5 = " in lines[1]
-    assert lines[2].strip().startswith("random ") and "/5 = " in lines[2]
+    assert [line.removeprefix("Measured").split()[:1] for line in lines[1:4]] == [["ensemble"], ["actor"], ["random"]]
+    assert all("/5 = " in line for line in lines[1:4])
     assert lines[-1] == "Next      graspctl deploy runs/mof --robot kuka-3"
-    assert (workplace / "runs/mof/eval/kuka-3_actor+random_seed0_n5.png").read_bytes().startswith(b"\x89PNG")
+    assert (workplace / "runs/mof/eval/kuka-3_ensemble+actor+random_seed0_n5.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_eval_json_is_what_the_file_says(workplace: Path) -> None:
     result = invoke("eval", "--sim", "--trials", "3", "--json")
     report = json.loads(result.stdout)
-    assert report == json.loads((workplace / "runs/mof/eval/sim_actor+random_seed0_n3.json").read_text())
+    assert report == json.loads((workplace / "runs/mof/eval/sim_ensemble+actor+random_seed0_n3.json").read_text())
     assert [outcome["index"] for outcome in report["policies"]["actor"]["outcomes"]] == [0, 1, 2]
     assert report["policies"]["random"]["trials"] == 3
 

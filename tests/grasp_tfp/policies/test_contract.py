@@ -58,6 +58,7 @@ def decide(policy: Policy, robots: list[SimRobot], seeds: list[int]) -> list[Any
     """The policy's moves as the trials of these indices begin."""
     for index, robot in enumerate(robots):
         robot.begin(seeds[index])
+        policy.begin(robot)
     rngs = [np.random.default_rng(seed) for seed in seeds]
     if isinstance(policy, VisualPolicy):
         return policy.decide(robots, observe(robots), rngs)
