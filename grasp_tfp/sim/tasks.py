@@ -17,7 +17,7 @@ from grasp_tfp.sim.objects import BOTTLES, HELDOUT_BOTTLES, LATHES, footprint, r
 from grasp_tfp.sim.scenes import scatter
 from grasp_tfp.trial import Scene
 
-__all__ = ["TASKS", "Task", "describe_cell_of", "find_task", "oracle_grasps", "random_pose"]
+__all__ = ["TASKS", "Task", "describe_cell_of", "find_task", "oracle_grasps", "possible_grasps", "random_pose"]
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ GAP = 0.03
 GROWN_HALF = (BLOCK.half_extents[0] + GAP / 2, BLOCK.half_extents[1] + GAP / 2)
 
 
-BOTTLE_WORKSPACE = Workspace(half_width=0.14)
+BOTTLE_WORKSPACE = Workspace(half_width=0.13)
 """Wide enough for a finger to come down on a wall, as on the paper's robots, and for the paper's random success."""
 
 BOTTLE_SPAWN = 0.13
@@ -97,11 +97,11 @@ def oracle_grasps(scene: Scene) -> Floats:
     grasps = []
     for number, (name, pose) in enumerate(zip(scene.objects, scene.poses, strict=True)):
         others = footprints[:number] + footprints[number + 1 :]
-        grasps.append(max(_possible_grasps(name, pose), key=functools.partial(_room, others)))
+        grasps.append(max(possible_grasps(name, pose), key=functools.partial(_room, others)))
     return np.array(grasps)
 
 
-def _possible_grasps(name: str, pose: Floats) -> Floats:
+def possible_grasps(name: str, pose: Floats) -> Floats:
     """Grasps of one object in the order that a person would try them, (n, 4)."""
     yaw = 2.0 * np.arctan2(pose[5], pose[6]) + np.pi / 2
     x, y, upwards = rotation(pose)[:, 2]

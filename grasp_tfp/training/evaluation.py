@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from grasp_tfp.policies.policy import Policy, RunTrial, run_trials
 from grasp_tfp.robots.robot import Robot
+from grasp_tfp.sim.grasp_error import GraspError, grasp_error
 from grasp_tfp.success import SuccessRate
 
 __all__ = ["Evaluation", "Outcome", "evaluate"]
@@ -37,6 +38,9 @@ class Outcome:
 
     final_pose: NDArray[np.float64]
     """Where the fingers closed, (4,)."""
+
+    error: GraspError | None
+    """How far that is from a good grasp; None where the scene is not known."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +84,12 @@ class Evaluation:
     def not_converged(self) -> int:
         """How many trials, held or not, grasped because they had made as many moves as are allowed."""
         return self.stop_reasons.get("max-actions", 0)
+
+    @property
+    def median_error(self) -> GraspError | None:
+        """The median distance across the object, and the median error of the yaw; None without known scenes."""
+        errors = [outcome.error for outcome in self.outcomes if outcome.error]
+        return GraspError(*np.median(errors, axis=0).tolist()) if errors else None
 
     @property
     def mean_steps(self) -> float:
@@ -139,4 +149,5 @@ def _outcome(run: RunTrial) -> Outcome:
         decision_seconds=run.decision_seconds,
         gripper_poses=trial.gripper_poses,
         final_pose=trial.final_pose,
+        error=grasp_error(trial.scene, trial.final_pose) if trial.scene else None,
     )

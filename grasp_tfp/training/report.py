@@ -1,6 +1,7 @@
 """Evaluations side by side: a table with intervals, paired differences, and the same as JSON values."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from grasp_tfp.comparison import PairedComparison, compare
 from grasp_tfp.errors import UsageError
 from grasp_tfp.robots.sim import SimRobot
+from grasp_tfp.sim.grasp_error import GraspError
 from grasp_tfp.training.evaluation import Evaluation, Outcome
 from grasp_tfp.trial import Trial, trial_name
 
@@ -16,7 +18,10 @@ __all__ = ["comparisons", "differences", "recorded_trial", "summarise", "table"]
 
 
 def table(evaluations: Sequence[Evaluation]) -> list[str]:
-    """A line for each policy: successes, moves, trials stopped by their number, time per decision, failures."""
+    """A line for each policy.
+
+    Successes, moves, trials stopped by their number, time per decision, median error of the grasps, and failures.
+    """
     rows = [
         (
             evaluation.policy,
@@ -24,6 +29,7 @@ def table(evaluations: Sequence[Evaluation]) -> list[str]:
             f"{evaluation.mean_steps:.1f} moves",
             f"{evaluation.not_converged} not converged",
             f"{evaluation.decision_milliseconds:.2f} ms a decision",
+            _off(evaluation.median_error),
             ", ".join(f"{reason} {count}" for reason, count in evaluation.failures.items()) or "no failure",
         )
         for evaluation in evaluations
@@ -98,6 +104,10 @@ def recorded_trial(report: Mapping[str, Any], policy: str, index: int, robot: Si
     )
 
 
+def _off(error: GraspError | None) -> str:
+    return f"off by {1000 * error.across:.1f} mm, {math.degrees(error.yaw):.1f}°" if error else ""
+
+
 def _minus(first: str, second: str) -> str:
     return f"{first} - {second}"
 
@@ -114,6 +124,7 @@ def _policy(evaluation: Evaluation) -> dict[str, Any]:
         "stop_reasons": evaluation.stop_reasons,
         "not_converged": evaluation.not_converged,
         "mean_steps": evaluation.mean_steps,
+        "median_error": evaluation.median_error and evaluation.median_error._asdict(),
         "decision_milliseconds": evaluation.decision_milliseconds,
         "at_once": evaluation.at_once,
         "seconds": evaluation.seconds,
@@ -132,4 +143,5 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "decision_seconds": round(outcome.decision_seconds, 6),
         "gripper_poses": outcome.gripper_poses.tolist(),
         "final_pose": outcome.final_pose.tolist(),
+        "error": outcome.error and outcome.error._asdict(),
     }

@@ -9,6 +9,7 @@ from grasp_tfp.errors import UsageError
 from grasp_tfp.policies.policy import run_trial
 from grasp_tfp.policies.random import RandomPolicy
 from grasp_tfp.robots.sim import SimRobot
+from grasp_tfp.sim.grasp_error import GraspError
 from grasp_tfp.training.evaluation import Evaluation, Outcome, evaluate
 from grasp_tfp.training.report import comparisons, differences, recorded_trial, summarise, table
 
@@ -16,7 +17,17 @@ from grasp_tfp.training.report import comparisons, differences, recorded_trial, 
 def evaluation(policy: str, failures: list[str], stop_reason: str = "converged") -> Evaluation:
     """One trial for each failure, an empty one being a success."""
     outcomes = tuple(
-        Outcome(index, not failure, failure, stop_reason, 2 + index % 2, 0.004, np.zeros((2, 4)), np.zeros(4))
+        Outcome(
+            index,
+            not failure,
+            failure,
+            stop_reason,
+            2 + index % 2,
+            0.004,
+            np.zeros((2, 4)),
+            np.zeros(4),
+            GraspError(0.004, 0.1),
+        )
         for index, failure in enumerate(failures)
     )
     return Evaluation("sim", "blocks", policy, "digest", 0, outcomes, 4, 1.0)
@@ -28,9 +39,10 @@ BAD = evaluation("bad", ["missed", "", "slipped", "missed"], "max-actions")
 
 def test_the_table_counts_and_aligns() -> None:
     first, second = table([GOOD, BAD])
-    assert first.startswith("good  3/4 = 75.0 % [30.1, 95.4]  2.5 moves  0 not converged  1.60 ms a decision  missed 1")
+    assert first.startswith("good  3/4 = 75.0 % [30.1, 95.4]  2.5 moves  0 not converged  1.60 ms a decision  ")
+    assert first.endswith("  off by 4.0 mm, 5.7°  missed 1")
     assert second.startswith("bad   1/4 = 25.0 % [") and second.endswith(
-        "4 not converged  1.60 ms a decision  missed 2, slipped 1"
+        "4 not converged  1.60 ms a decision  off by 4.0 mm, 5.7°  missed 2, slipped 1"
     )
     assert first.index("moves") == second.index("moves")
 
