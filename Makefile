@@ -1,19 +1,25 @@
-.PHONY: demo test lint bench bench-collect fidelity fuzz soak bench-densities bench-convert bench-read clean
+.PHONY: demo headline headline-bottles test lint bench bench-collect fidelity fuzz soak bench-densities bench-convert bench-read bench-trunks clean
 SHELL := /bin/bash
 PYTHON := python3.11
 BIN := .venv/bin
 READY := .venv/ready
 TORCH := .venv-torch
-STAGES := "collect --sim" "convert logs/ out/" "train mof" "eval --robot kuka-3"
 
-# From nothing to a grasping policy in simulation: the four lines of README.md, inside demo/.
-demo: $(READY)
-	@if [ -e demo ]; then echo "Replacing demo/, the result of an earlier make demo."; rm -rf demo; fi
-	@mkdir demo && cd demo && for stage in $(STAGES); do \
+# Each in a folder of its own, from nothing. The same line again continues one that was interrupted; the time of a stage
+# counts from its last start.
+demo: STAGES := "collect --sim" "convert logs/ out/" "train mof" "eval --robot kuka-3"
+headline: STAGES := "collect --sim --trials 300000" "convert logs/ out/" "train mof --set train.steps=9000" "eval --sim -n 2000"
+headline-bottles: STAGES := "collect --sim --task bottles --trials 300000" "convert logs/ out/" \
+	"train mof --set train.steps=9000" "eval --sim --task bottles -n 1000" "eval --sim --task bottles-heldout -n 1000"
+
+demo headline headline-bottles: $(READY)
+	@mkdir -p $@ && cd $@ && touch times.txt && for stage in $(STAGES); do \
+		grep -qF " s  graspctl $$stage" times.txt && continue; \
 		printf '\n$$ graspctl %s\n' "$$stage"; begin=$$SECONDS; \
 		../$(BIN)/graspctl $$stage || exit $$?; \
-		times+=$$(printf '%6d s  graspctl %s' $$((SECONDS - begin)) "$$stage")$$'\n'; \
-	done; printf '\nIn demo/, on %d cores:\n%s%6d s  in all\n' $$(nproc) "$$times" $$SECONDS
+		printf '%6d s  graspctl %s\n' $$((SECONDS - begin)) "$$stage" >> times.txt; \
+	done; printf '\nIn $@/, on %d cores; remove it to begin anew:\n' $$(nproc); cat times.txt; \
+	awk '{ total += $$1 } END { printf "%6d s  in all\n", total }' times.txt
 
 test: $(READY)
 	$(BIN)/python -m pytest
@@ -38,6 +44,10 @@ bench-densities: $(READY) $(TORCH)/ready
 fidelity: $(READY)
 	$(BIN)/python benchmarks/fidelity.py
 
+# Ways to see, with the dataset of make demo.
+bench-trunks: $(READY)
+	$(BIN)/python benchmarks/trunks.py --data demo/out
+
 # Needs room for twelve gigabytes.
 bench-convert: $(READY)
 	$(BIN)/python benchmarks/convert.py
@@ -55,7 +65,7 @@ fuzz: $(READY)
 	$(BIN)/python tests/pipelines/test_log_fuzz.py
 
 clean:
-	rm -rf .venv $(TORCH) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv $(TORCH) demo headline headline-bottles build *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 # Installed anew whenever the pins or the packages change.
 $(READY): requirements.lock setup.py
