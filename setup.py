@@ -82,7 +82,7 @@ setup(
     package_dir={name: f"{where}/{name}" for name, where in ROOTS.items()},
     package_data={
         "grasp_datasets.grasp_steps": ["*.bib", "*.md", "*.txt"],
-        "grasp_tfp": ["robots/robots.toml"],
+        "grasp_tfp": ["pretrained/**/*", "robots/robots.toml"],
     },
     entry_points={
         "console_scripts": ["graspctl = graspctl.main:run"],

@@ -8,7 +8,7 @@ import typer
 
 from grasp_tfp.errors import UsageError
 from graspctl.console import Progress, duration, print_report, summary
-from graspctl.runs import RUNS, find_run, load_policy, write_json
+from graspctl.runs import PRETRAINED, RUNS, find_run, load_policy, write_json
 
 __all__ = ["evaluate"]
 
@@ -31,6 +31,7 @@ def evaluate(
     run: Annotated[
         list[Path] | None, typer.Option("--run", help="Run to evaluate, one for each role; the latest if unset.")
     ] = None,
+    bundle: Annotated[bool, typer.Option("--bundle", help="Evaluate the actor that comes with graspctl.")] = False,
     trials: Annotated[int, typer.Option("--trials", "-n", min=1, help="Trials for each policy.")] = TRIALS,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the policies' random choices.")] = 0,
     replay: Annotated[
@@ -47,8 +48,10 @@ def evaluate(
     if sim == (robot is not None):
         raise UsageError("Expected one place to grasp. Use graspctl eval --robot NAME or graspctl eval --sim.")
     entry = _cell(robot, task)
-    names, runs = _plan(policy, run or [])
-    home = next(iter(runs.values()), RUNS / "random") / "eval"
+    if bundle and run:
+        raise UsageError("Expected --bundle or --run: --bundle is the actor that comes with graspctl.")
+    names, runs = _plan(policy, [PRETRAINED] if bundle else run or [])
+    home = (RUNS / "pretrained" if bundle else next(iter(runs.values()), RUNS / "random")) / "eval"
     results = home / f"{entry.name}_{'+'.join(names)}_seed{seed}_n{trials}.json"
     if replay is not None:
         return _replay(entry, results, replay)

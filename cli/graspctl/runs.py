@@ -14,12 +14,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import grasp_tfp
 from grasp_tfp.errors import UsageError
 from graspctl.console import load_tensorflow
 
-__all__ = ["RUNS", "find_run", "load_policy", "start_run", "write_json"]
+__all__ = ["PRETRAINED", "RUNS", "find_run", "load_policy", "start_run", "write_json"]
 
 RUNS = Path("runs")
+
+PRETRAINED = Path(grasp_tfp.__file__).parent / "pretrained" / "blocks"
+"""A run whose bundle comes with the package; its README.md says what it is."""
 
 TRAINS = {"actor": "mof", "critic": "critic", "prior": "prior"}
 """What to train for each role."""

@@ -82,6 +82,16 @@ def test_eval_json_is_what_the_file_says(workplace: Path) -> None:
     assert report["policies"]["random"]["trials"] == 3
 
 
+def test_the_bundle_that_comes_with_the_package_grasps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = invoke("eval", "--sim", "--bundle", "-n", "20", "--json")
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["policies"]["ensemble"]["successes"] >= 15
+    assert (tmp_path / "runs/pretrained/eval/sim_ensemble+actor+random_seed0_n20.json").is_file()
+    assert invoke("eval", "--sim", "--bundle", "--run", "runs/mof").exit_code == 2
+
+
 def test_deploy_activates_a_copy(workplace: Path) -> None:
     result = invoke("deploy", "--robot", "kuka-3", "--json")
     assert result.exit_code == 0, result.stderr
