@@ -11,6 +11,7 @@ from grasp_tfp.errors import UsageError, unknown_name
 
 __all__ = [
     "MERGES",
+    "NUM_SAMPLES",
     "PRESETS",
     "ActionConfig",
     "Config",
@@ -20,6 +21,9 @@ __all__ = [
     "VisionConfig",
     "load_config",
 ]
+
+NUM_SAMPLES = 64
+"""Actions sampled for each observation (Section VI-B)."""
 
 SCALES = ("predicted", "learned", "fixed")
 SCALE_FUNCTIONS = ("softplus", "exp")

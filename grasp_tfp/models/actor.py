@@ -5,11 +5,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from grasp_tfp.config import Config
+from grasp_tfp.config import NUM_SAMPLES, Config
 from grasp_tfp.errors import unknown_name
 from grasp_tfp.models.gmm import GaussianMixtureHead
 from grasp_tfp.models.losses import negative_log_likelihood
-from grasp_tfp.models.mixture import NUM_SAMPLES, ComponentMixture
+from grasp_tfp.models.mixture import ComponentMixture
 from grasp_tfp.models.mof import MixtureOfFlowsHead
 from grasp_tfp.models.network import GraspNetwork, Tensors
 from grasp_tfp.models.real_nvp import RealNVPHead

@@ -3,7 +3,8 @@
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from grasp_tfp.models.mixture import NUM_SAMPLES, ComponentMixture
+from grasp_tfp.config import NUM_SAMPLES
+from grasp_tfp.models.mixture import ComponentMixture
 
 __all__ = ["negative_log_likelihood", "on_policy_loss"]
 

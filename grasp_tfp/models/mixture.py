@@ -10,10 +10,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-__all__ = ["NUM_SAMPLES", "ComponentMixture", "pick"]
+from grasp_tfp.config import NUM_SAMPLES
 
-NUM_SAMPLES = 64
-"""Actions sampled for each observation (Section VI-B)."""
+__all__ = ["ComponentMixture", "pick"]
 
 
 class ComponentMixture(tfd.Distribution):

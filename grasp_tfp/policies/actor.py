@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from grasp_tfp.config import NUM_SAMPLES
 from grasp_tfp.policies.convergence import converged
 from grasp_tfp.policies.policy import MAX_ACTIONS, VisualPolicy
 from grasp_tfp.robots.robot import Observation, Robot
@@ -13,9 +14,6 @@ from grasp_tfp.robots.robot import Observation, Robot
 __all__ = ["ActorPolicy", "ExploringPolicy", "Sampler", "best_feasible", "feasible_actions", "sample_actions"]
 
 Floats = NDArray[np.float64]
-
-NUM_SAMPLES = 64
-"""Actions sampled for each observation (Section VI-B)."""
 
 
 class Sampler(Protocol):

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from grasp_tfp.config import Config
+from grasp_tfp.config import NUM_SAMPLES, Config
 from grasp_tfp.errors import BundleRejected, GraspError
 from grasp_tfp.models.actor import Actor, build_actor
 from grasp_tfp.models.bundle import _digest, export, load
-from grasp_tfp.models.mixture import NUM_SAMPLES
 
 CARD = {"camera": {"eye": [0.0, 0.0, 1.0]}, "training": {"trials": 7}}
 
