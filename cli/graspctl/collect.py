@@ -32,7 +32,7 @@ def collect(
         int | None, typer.Option("--images", metavar="SIZE", min=16, help="Log JPEGs of this many pixels per side.")
     ] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one per core if unset.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the logs.")] = Path("logs"),
+    out: Annotated[str, typer.Option("--out", help="Folder for the logs, or a URL such as gs://bucket/logs.")] = "logs",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
 ) -> None:
     """Example: graspctl collect --sim
@@ -40,7 +40,7 @@ def collect(
     Runs grasp trials and logs every step of them, a thousand trials to an MCAP file.
     The same command again continues what was interrupted; a larger --trials extends it.
     """
-    _check_words(beam_args, sim, robot, policy, best, out)
+    _check_words(beam_args, sim, robot, policy, best)
     from grasp_pipelines.collect import collect as collect_trials
     from grasp_tfp.success import SuccessRate
 
@@ -67,9 +67,7 @@ def collect(
         raise typer.Exit(130)
 
 
-def _check_words(
-    beam_args: list[str] | None, sim: bool, robot: str | None, policy: Path | None, best: bool, out: Path
-) -> None:
+def _check_words(beam_args: list[str] | None, sim: bool, robot: str | None, policy: Path | None, best: bool) -> None:
     if robot is not None:
         raise UsageError(f"Cannot collect on robot {robot!r}: trials run in the simulator only. Use --sim instead.")
     if not sim:
@@ -78,10 +76,6 @@ def _check_words(
         raise UsageError(f"Expected options only, received the argument {beam_args[0]!r}. Beam options follow --.")
     if best and policy is None:
         raise UsageError("Expected --policy RUN with --best, received none. Random actions have no best one.")
-    if out.parts and out.parts[0].endswith(":"):
-        raise UsageError(
-            f"Cannot collect into {str(out)!r}: expected a folder that every worker can reach by its path."
-        )
 
 
 def _show(progress: Progress, tally: Any, total: int, held: Any) -> None:
@@ -90,15 +84,15 @@ def _show(progress: Progress, tally: Any, total: int, held: Any) -> None:
         progress.update(tally.new, total - tally.kept, str(held))
 
 
-def _summarise(report: Any, out: Path, held: Any) -> None:
-    kept = report.trials - report.new
+def _summarise(report: Any, out: str, held: Any) -> None:
+    kept, folder = report.trials - report.new, out.rstrip("/") or "/"
     summary(
-        f"{out}/ ({counted(report.files, 'log')}, {file_size(report.bytes)})",
+        f"{folder}/ ({counted(report.files, 'log')}, {file_size(report.bytes)})",
         [
             f"{counted(report.new, 'trial')} in {duration(report.seconds)}, "
             f"{rate(report.new, report.seconds)} a second and {rate(report.new, report.cpu_seconds)} a CPU second",
             *([f"{counted(kept, 'trial')} were there already"] if kept else []),
             f"{held} of the grasps held (95 % interval)",
         ],
-        f"graspctl convert {out}/ out/",
+        f"graspctl convert {folder}/ out/",
     )

@@ -1,7 +1,7 @@
 """Collection of trials into a folder of logs, on this machine or on any Beam runner.
 
 Every shard of trials is one log, written by one process. A trial is a function of its recipe and index,
-so the same seed gives the same files on one worker or many, in one go or in pieces.
+so the same seed gives the same files on one worker or many, in one go or in pieces, here or on a remote file system.
 """
 
 import contextlib
@@ -10,14 +10,16 @@ import fcntl
 import json
 import os
 import pathlib
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from grasp_pipelines import storage
 from grasp_pipelines.beam_map import cores
+from grasp_pipelines.beam_options import beam_options
 from grasp_pipelines.collect_beam import collect_with_beam
-from grasp_pipelines.collect_shard import UNFINISHED, Recipe, Shard, check_trial
+from grasp_pipelines.collect_remote import claimed_remotely
+from grasp_pipelines.collect_shard import LOG_NAME, UNFINISHED, Recipe, Shard, check_trial
 from grasp_pipelines.collect_workers import Tally, collect_in_processes
 from grasp_pipelines.trial_log import MalformedLog, read_trials
 from grasp_tfp.errors import GraspError, UsageError
@@ -32,8 +34,6 @@ SHARD_TRIALS = 1000
 
 PATIENCE = 1.0
 """How long to wait for another collection into the same folder to end [s]."""
-
-LOG_NAME = re.compile(r"(?P<task>.+)-(?P<seed>\d+)-(?P<start>\d{9})\.mcap")
 
 Progress = Callable[[Tally, int], None]
 """Told how far the collection is, and how many trials are asked for."""
@@ -65,7 +65,7 @@ class CollectionReport:
 
 
 def collect(
-    out: pathlib.Path,
+    out: pathlib.Path | str,
     *,
     task: str = "blocks",
     trials: int,
@@ -82,7 +82,7 @@ def collect(
     The folder may hold logs of other tasks and seeds; they stay as they are.
 
     Args:
-        out: Folder for the logs.
+        out: Folder for the logs, or a URL such as `gs://bucket/logs`; into one of those, Beam runs the shards.
         task: What lies in the tray.
         trials: How many trials of this task and seed the folder shall hold, from index 0.
         seed: Start of every random choice.
@@ -97,21 +97,24 @@ def collect(
         UsageError: The task is unknown, or the folder holds something else.
         GraspError: A log cannot be written, or a worker failed.
     """
-    if re.match(r"[a-z0-9]+:/", str(out)):
-        raise UsageError(f"Cannot collect into {str(out)!r}: expected a local folder. Copy its logs there afterwards.")
     find_task(task)
     started = time.perf_counter()
-    out = out.absolute()
-    shards = _plan(out, _recipe(task, seed, bundle, best, images), trials)
+    folder, recipe = storage.absolute(out), _recipe(task, seed, bundle, best, images)
     tell: Callable[[Tally], None] = lambda tally: progress(tally, trials) if progress else None  # noqa: E731
-    with _claimed(out):
+    with contextlib.ExitStack() as stack:
+        if remote := storage.is_remote(folder):
+            storage.use_options(beam_options(beam_args))
+            local = stack.enter_context(claimed_remotely(folder, f"{task}-{seed}-"))
+        else:
+            local = stack.enter_context(_claimed(pathlib.Path(folder)))
+        shards = _plan(local, recipe, trials)
         _check_logs(shards, trials)
-        if beam_args:
-            tally, interrupted = collect_with_beam(out / UNFINISHED, shards, workers, beam_args, tell)
+        if beam_args or remote:
+            tally, interrupted = collect_with_beam(folder, shards, workers, beam_args, tell)
         else:
             tally, interrupted = collect_in_processes(shards, min(workers or cores(), len(shards)), tell)
         tell(tally)
-    sizes = [path.stat().st_size for path in out.glob("*.mcap")]
+    sizes = [file.size for file in storage.list_files(folder) if file.name.endswith(".mcap")]
     return CollectionReport(
         trials=tally.new + tally.kept,
         new=tally.new,
@@ -141,7 +144,7 @@ def _plan(out: pathlib.Path, recipe: Recipe, trials: int) -> list[Shard]:
 
 
 @contextlib.contextmanager
-def _claimed(out: pathlib.Path) -> Iterator[None]:
+def _claimed(out: pathlib.Path) -> Iterator[pathlib.Path]:
     """Makes the folder, refuses foreign files in it, and keeps other collections out until the end."""
     unfinished = out / UNFINISHED
     try:
@@ -163,7 +166,7 @@ def _claimed(out: pathlib.Path) -> Iterator[None]:
             )
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
-            yield
+            yield out
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     finally:

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import functools
 import pathlib
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,10 +26,12 @@ from grasp_tfp.robots.deployment import check_fit
 from grasp_tfp.robots.sim import SimRobot
 from grasp_tfp.trial import Trial, trial_name
 
-__all__ = ["UNFINISHED", "Counter", "Recipe", "Shard", "check_trial", "collect_shard"]
+__all__ = ["LOG_NAME", "UNFINISHED", "Counter", "Recipe", "Shard", "check_trial", "collect_shard"]
 
 UNFINISHED = ".unfinished"
 """Folder inside that of the logs for what is being written."""
+
+LOG_NAME = re.compile(r"(?P<task>.+)-(?P<seed>\d+)-(?P<start>\d{9})\.mcap")
 
 Counter = Callable[[bool, bool], None]
 """Told about each trial of the log: whether it was there already, and whether it succeeded."""

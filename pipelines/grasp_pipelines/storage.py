@@ -18,6 +18,7 @@ __all__ = [
     "StoredFile",
     "absolute",
     "delete",
+    "exists",
     "fetched",
     "is_remote",
     "list_files",
@@ -106,6 +107,14 @@ def fetched(path: str, folder: pathlib.Path) -> Iterator[pathlib.Path]:
         yield copy
     finally:
         copy.unlink(missing_ok=True)
+
+
+def exists(path: str) -> bool:
+    """Whether there is such a file."""
+    if not is_remote(path):
+        return os.path.isfile(path)
+    with _reported(path) as systems:
+        return bool(systems.exists(path))
 
 
 def read(path: str) -> bytes | None:

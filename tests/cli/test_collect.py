@@ -55,7 +55,6 @@ def test_json_is_all_there_is_on_stdout() -> None:
         (["--sim", "--images", "8"], "--images"),
         (["--sim", "--best"], "--policy RUN"),
         (["--sim", "--policy", "runs/none"], "No trained policy in 'runs/none'"),
-        (["--sim", "--out", "gs://bucket/logs"], "every worker can reach by its path"),
         (["--sim", "--", "runner"], "Beam options follow --"),
     ],
 )

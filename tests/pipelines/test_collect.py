@@ -276,10 +276,3 @@ def test_beam_that_cannot_run_is_one_line(tmp_path: pathlib.Path) -> None:
     with pytest.raises(UsageError, match="Beam cannot run with --runner=Nonsense"):
         collect(tmp_path, trials=5, beam_args=["--runner=Nonsense"])
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_remote_folder_is_refused(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="expected a local folder"):
-        collect(pathlib.Path("gs://bucket/logs"), trials=5)
-    assert list(tmp_path.iterdir()) == []

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from apache_beam.io.filesystem import CompressionTypes, FileMetadata, FileSystem
 
+from grasp_pipelines import collect as collection
 from grasp_pipelines import storage
+from grasp_pipelines.collect import collect
 from grasp_pipelines.convert import convert
-from grasp_pipelines.trial_log import TrialWriter
+from grasp_pipelines.trial_log import TrialWriter, read_trials
 from grasp_tfp.errors import GraspError, UsageError
 from grasp_tfp.trial import Scene, Trial
 
@@ -197,6 +199,78 @@ def test_a_file_system_that_is_not_there_is_named(url: str, phrase: str, monkeyp
     monkeypatch.setattr(FileSystem, "get_all_subclasses", classmethod(lambda cls: [MemoryFileSystem]))
     with pytest.raises(UsageError, match=phrase):
         convert(url, "memory://bucket/out")
+
+
+REMOTE_LOGS = "memory://bucket/collected"
+LOOPBACK = ("--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK")
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The logs of 25 trials with seed 5, ten to a log, on this machine."""
+    folder = tmp_path_factory.mktemp("collected")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collection, "SHARD_TRIALS", 10)
+        collect(folder, trials=25, seed=5, workers=1)
+    return folder
+
+
+@pytest.fixture
+def _ten_to_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collection, "SHARD_TRIALS", 10)
+
+
+@pytest.mark.usefixtures("_ten_to_a_log")
+@pytest.mark.parametrize("beam_args", [(), ("--runner=FnApiRunner",), LOOPBACK], ids=["default", "named", "LOOPBACK"])
+def test_the_same_logs_in_a_remote_folder(collected: Path, beam_args: tuple[str, ...]) -> None:
+    report = collect(f"{REMOTE_LOGS}/", trials=25, seed=5, workers=1, beam_args=beam_args)
+    logs = {path.name: path.read_bytes() for path in collected.iterdir()}
+    assert digests(stored(REMOTE_LOGS)) == digests(logs)
+    assert (report.trials, report.new, report.files, report.bytes) == (25, 25, 3, sum(map(len, logs.values())))
+    assert report.successes == sum(trial.success for path in collected.iterdir() for trial in read_trials(path))
+
+
+@pytest.mark.usefixtures("_ten_to_a_log")
+def test_a_remote_collection_goes_on_and_writes_no_finished_log_again(
+    collected: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = sorted(path.name for path in collected.iterdir())
+    FILES[f"{REMOTE_LOGS}/{first}"] = (collected / first).read_bytes()
+    FILES[f"{REMOTE_LOGS}/{third}.{'0' * 32}.part"] = b"left by a kill"
+    FILES[f"{REMOTE_LOGS}/.unfinished/{second}.json"] = b"[99, 99, 99, 9]"
+    published, publish = list[str](), storage.publish
+
+    def noted(file: Path, path: str) -> None:
+        published.append(path.rpartition("/")[2])
+        publish(file, path)
+
+    monkeypatch.setattr(storage, "publish", noted)
+    reports = [collect(REMOTE_LOGS, trials=trials, seed=5, workers=1) for trials in (22, 25, 25)]
+    assert [(report.trials, report.new) for report in reports] == [(22, 12), (25, 3), (25, 0)]
+    assert [name for name in published if name.endswith(".mcap")] == [second, third, third]
+    assert digests(stored(REMOTE_LOGS)) == digests({path.name: path.read_bytes() for path in collected.iterdir()})
+    assert reports[2].successes == sum(trial.success for path in collected.iterdir() for trial in read_trials(path))
+
+
+@pytest.mark.usefixtures("_ten_to_a_log")
+@pytest.mark.parametrize(
+    ("name", "options", "phrase"),
+    [
+        ("notes.txt", {}, "found 'notes.txt'"),
+        ("blocks-5-000000020.mcap", {"trials": 20}, "'memory://bucket/collected' holds more trials than 20"),
+        ("blocks-5-000000020.mcap", {"trials": 22}, "'memory://bucket/collected' holds more trials than 22"),
+        ("blocks-5-000000000.mcap", {"images": 16}, "with images of 16 pixels, found trial"),
+    ],
+)
+def test_what_does_not_belong_in_a_remote_folder_stays(
+    collected: Path, name: str, options: dict[str, Any], phrase: str
+) -> None:
+    data = collected / name if name.endswith(".mcap") else collected / "blocks-5-000000000.mcap"
+    FILES[f"{REMOTE_LOGS}/{name}"] = data.read_bytes()
+    before = dict(FILES)
+    with pytest.raises(UsageError, match=phrase):
+        collect(REMOTE_LOGS, **({"trials": 25, "seed": 5, "workers": 1} | options))
+    assert before == FILES
 
 
 def test_a_file_system_that_fails_is_one_line() -> None:
