@@ -8,11 +8,13 @@ import typer
 
 from grasp_tfp.errors import UsageError
 from graspctl.console import Progress, duration, print_report, summary
+from graspctl.protocol import evaluate_runs
 from graspctl.runs import PRETRAINED, RUNS, find_run, load_policy, write_json
 
 __all__ = ["evaluate"]
 
 TRIALS = 500
+RUNS_OF_THE_PAPER, TRIALS_OF_A_RUN = 6, 30
 SIM_SEED = 1_000_000
 """Of scenes that are in no collection and in no robot of the fleet file."""
 
@@ -21,19 +23,32 @@ AT_ONCE = 64
 
 
 def evaluate(
-    robot: Annotated[str | None, typer.Option("--robot", metavar="NAME", help="Robot of the fleet file.")] = None,
+    robot: Annotated[
+        str | None, typer.Option("--robot", metavar="NAME", help="Robot of the fleet file, or all.")
+    ] = None,
     sim: Annotated[bool, typer.Option("--sim", help="A simulated cell that is not in the fleet file.")] = False,
     task: Annotated[str | None, typer.Option("--task", help="What lies in the tray of --sim; blocks if unset.")] = None,
     policy: Annotated[
         str,
-        typer.Option("--policy", metavar="A,B", help="random, actor, ensemble, cem, gmm-cem, actor-critic, ratio."),
+        typer.Option(
+            "--policy", "--methods", metavar="A,B", help="random, actor, ensemble, cem, gmm-cem, actor-critic, ratio."
+        ),
     ] = "ensemble,actor,random",
     run: Annotated[
         list[Path] | None, typer.Option("--run", help="Run to evaluate, one for each role; the latest if unset.")
     ] = None,
     bundle: Annotated[bool, typer.Option("--bundle", help="Evaluate the actor that comes with graspctl.")] = False,
-    trials: Annotated[int, typer.Option("--trials", "-n", min=1, help="Trials for each policy.")] = TRIALS,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the policies' random choices.")] = 0,
+    trials: Annotated[
+        int | None, typer.Option("--trials", "-n", min=1, help="Of each policy, 500 if unset; in each of --runs 30.")
+    ] = None,
+    runs: Annotated[
+        int | None, typer.Option("--runs", min=1, help="The paper's protocol: runs of trials in random order.")
+    ] = None,
+    blind: Annotated[bool, typer.Option("--blind", help="Do not show which policy is at work in --runs.")] = False,
+    stop_early: Annotated[
+        bool, typer.Option("--stop-early", help="End --runs once all policies differ, by intervals that allow it.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the order and the policies' choices.")] = 0,
     replay: Annotated[
         int | None, typer.Option("--replay", metavar="TRIAL", min=0, help="Draw a trial that was evaluated.")
     ] = None,
@@ -43,19 +58,28 @@ def evaluate(
 
     Runs the same grasp trials with each policy and counts the successes: if unset, with the actor's samples of all
     looks of a trial (ensemble), with those of the last look alone (actor), and with random actions.
-    Draws what the policies see in the first of them.
+    Draws what the policies see in the first of them. With --runs 6 --trials 30 it follows the paper's protocol, and the
+    same line continues one that was interrupted.
     """
     if sim == (robot is not None):
         raise UsageError("Expected one place to grasp. Use graspctl eval --robot NAME or graspctl eval --sim.")
-    entry = _cell(robot, task)
     if bundle and run:
         raise UsageError("Expected --bundle or --run: --bundle is the actor that comes with graspctl.")
-    names, runs = _plan(policy, [PRETRAINED] if bundle else run or [])
-    home = (RUNS / "pretrained" if bundle else next(iter(runs.values()), RUNS / "random")) / "eval"
-    results = home / f"{entry.name}_{'+'.join(names)}_seed{seed}_n{trials}.json"
+    names, found = _plan(policy, [PRETRAINED] if bundle else run or [])
+    home = (RUNS / "pretrained" if bundle else next(iter(found.values()), RUNS / "random")) / "eval"
+    if runs is not None or robot == "all":
+        if replay is not None:
+            raise UsageError("Expected --replay without --runs. Leave one of them out.")
+        plan = names, runs or RUNS_OF_THE_PAPER, trials or TRIALS_OF_A_RUN, seed, stop_early
+        entries = None if robot == "all" else [_cell(robot, task)]
+        return evaluate_runs(entries, found, plan, home, blind=blind, as_json=as_json)
+    if blind or stop_early:
+        raise UsageError("Expected --blind and --stop-early with --runs only. Add --runs 6.")
+    entry = _cell(robot, task)
+    results = home / f"{entry.name}_{'+'.join(names)}_seed{seed}_n{trials or TRIALS}.json"
     if replay is not None:
         return _replay(entry, results, replay)
-    evaluations, report = _evaluate(entry, names, runs, trials, seed, results.with_suffix(".png"))
+    evaluations, report = _evaluate(entry, names, found, trials or TRIALS, seed, results.with_suffix(".png"))
     write_json(results, report)
     if as_json:
         return print_report(report)
@@ -64,7 +88,7 @@ def evaluate(
     summary(
         ", ".join([str(results), *([report["picture"]] if "picture" in report else [])]),
         [*table(evaluations), *differences(evaluations), _timing(evaluations)],
-        f"graspctl deploy {runs['actor']} --robot {robot or 'kuka-3'}" if "actor" in runs else None,
+        f"graspctl deploy {found['actor']} --robot {robot or 'kuka-3'}" if "actor" in found else None,
     )
 
 

@@ -6,17 +6,24 @@ from typing import Annotated, Any
 
 import typer
 
-from grasp_tfp.errors import unknown_name
+from grasp_tfp.errors import UsageError, unknown_name
 from graspctl.console import Progress, load_tensorflow, print_report, summary
+from graspctl.runs import find_run
 
 __all__ = ["FIGURES", "reproduce"]
 
-FIGURES = ("bandit", "fig2", "fig3")
+FIGURES = ("bandit", "fig2", "fig3", "table1")
 """Each is a module of `grasp_tfp.experiments` with a function `reproduce` and the settings `FULL` and `QUICK`."""
+
+TRAINED = {"table1": ("actor", "critic")}
+"""What has to be trained for some of them."""
 
 
 def reproduce(
-    figure: Annotated[str, typer.Argument(metavar="FIGURE", help="fig2, fig3 or bandit.")],
+    figure: Annotated[str, typer.Argument(metavar="FIGURE", help="fig2, fig3, table1 or bandit.")],
+    runs: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RUN]...", help="Of table1: what to evaluate; the latest if unset.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write; reproduce/FIGURE if unset.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of all random choices.")] = 0,
     quick: Annotated[bool, typer.Option("--quick", help="Far too little work, to see that it runs.")] = False,
@@ -26,18 +33,26 @@ def reproduce(
 
     Repeats an experiment of the paper and says of each of its claims whether it was reproduced, with the numbers.
     fig2 is the search of CEM against one pass of an actor, fig3 the three densities on the five-point task,
-    bandit what the on-policy loss converges to (Section IV-B).
+    bandit what the on-policy loss converges to (Section IV-B). table1 is the paper's evaluation on seven robots, here
+    on their simulated twins, of an actor and a critic that were trained on the task bottles.
     The same line continues a run that was interrupted.
     """
     if figure not in FIGURES:
         raise unknown_name("figure", figure, FIGURES)
+    if runs and figure not in TRAINED:
+        raise UsageError(f"Expected runs for {' and '.join(TRAINED)} only, received {figure} {runs[0]}.")
+    given = {role: find_run(runs, role) / "bundle" for role in TRAINED.get(figure, ())}
     load_tensorflow()
     from grasp_tfp.experiments.reproduction import table
 
     folder, module = out or Path("reproduce") / figure, importlib.import_module(f"grasp_tfp.experiments.{figure}")
     with Progress(f"reproduce {figure}") as progress:
         done: Any = module.reproduce(
-            folder, seed=seed, settings=module.QUICK if quick else module.FULL, progress=progress.update
+            folder,
+            seed=seed,
+            settings=module.QUICK if quick else module.FULL,
+            progress=progress.update,
+            **({"bundles": given} if given else {}),
         )
     if as_json:
         return print_report(done)

@@ -24,7 +24,7 @@ from grasp_tfp.trial import Scene
 with quiet_stderr():
     import pybullet
 
-__all__ = ["FINGER_MASS", "PALM_MASS", "GraspOutcome", "GraspWorld", "excluded", "may_hold"]
+__all__ = ["FINGER_MASS", "LIFTED", "PALM_MASS", "GraspOutcome", "GraspWorld", "excluded", "may_hold"]
 
 Floats = NDArray[np.float64]
 

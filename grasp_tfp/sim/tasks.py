@@ -158,5 +158,6 @@ TASKS = {
         _bottles("bottles", BOTTLES, (2, 2)),
         _bottles("bottles-heldout", HELDOUT_BOTTLES, (2, 2)),
         _bottles("bottles-5", BOTTLES, (5, 6), CROWDED_GAP),
+        _bottles("bottles-5-heldout", HELDOUT_BOTTLES, (5, 6), CROWDED_GAP),
     )
 }

@@ -13,7 +13,7 @@ from grasp_tfp.robots.robot import Robot
 from grasp_tfp.sim.grasp_error import GraspError, grasp_error
 from grasp_tfp.success import SuccessRate
 
-__all__ = ["Evaluation", "Outcome", "evaluate"]
+__all__ = ["Evaluation", "Outcome", "evaluate", "outcome_of"]
 
 UNKNOWN = "failed"
 """A failure whose reason the robot cannot tell."""
@@ -123,7 +123,7 @@ def evaluate(
     started = time.perf_counter()
     outcomes: list[Outcome] = []
     for run in run_trials(robots, policy, seed, range(trials)):
-        outcomes.append(_outcome(run))
+        outcomes.append(outcome_of(run))
         if progress:
             progress(len(outcomes), trials, sum(outcome.success for outcome in outcomes))
     return Evaluation(
@@ -138,7 +138,8 @@ def evaluate(
     )
 
 
-def _outcome(run: RunTrial) -> Outcome:
+def outcome_of(run: RunTrial) -> Outcome:
+    """What an evaluation keeps of a trial that was run."""
     trial = run.trial
     return Outcome(
         index=trial.index,

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from grasp_tfp.experiments import table1
+from grasp_tfp.robots.fleet import find_robot
 from graspctl.main import app
 
 TINY = [
@@ -131,3 +133,17 @@ def test_another_task_is_another_cell(workplace: Path) -> None:
     assert with_robot.exit_code == 2 and "--task with --sim only" in with_robot.stderr
     unfit = invoke("eval", "--sim", "--task", "bottles", "--run", "runs/joint", "--policy", "actor", "-n", "2")
     assert unfit.exit_code == 4 and "does not fit" in unfit.stderr
+
+
+def test_table1_runs_the_papers_methods_on_twins(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = {"kuka-3": find_robot("kuka-3")}
+    monkeypatch.setattr(table1, "load_fleet", lambda: entry)
+    monkeypatch.setattr(table1, "QUICK", table1.Settings(runs=1, trials=2, task="blocks"))
+    result = invoke("reproduce", "table1", "runs/joint", "--quick")
+    assert result.exit_code == 0, (result.output, result.exception)
+    lines = result.stdout.splitlines()
+    assert [line.split()[:2] for line in lines[4:7]] == [["here", "cem"], ["here", "actor"], ["here", "actor-critic"]]
+    assert all("/2 = " in line for line in lines[4:7])
+    assert lines[7] == "Wrote     reproduce/table1/table1.png, reproduce/table1/table1.json"
+    unfit = invoke("reproduce", "table1", "runs/joint")
+    assert unfit.exit_code == 2 and "graspctl collect --sim --task bottles" in unfit.stderr

@@ -25,7 +25,10 @@ def test_every_figure_is_a_module_with_two_settings() -> None:
 def test_an_unknown_figure_names_the_known_ones() -> None:
     result = invoke("reproduce", "fig33")
     assert result.exit_code == 2
-    assert result.stderr == "Error: Unknown figure 'fig33'. Expected one of: bandit, fig2, fig3. Did you mean 'fig3'?\n"
+    assert (
+        result.stderr
+        == "Error: Unknown figure 'fig33'. Expected one of: bandit, fig2, fig3, table1. Did you mean 'fig3'?\n"
+    )
 
 
 def test_prints_a_table_and_verdicts_or_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,3 +42,12 @@ def test_prints_a_table_and_verdicts_or_json(tmp_path: Path, monkeypatch: pytest
     report = json.loads(invoke("reproduce", "fig2", "--quick", "--json").stdout)
     assert report["name"] == "fig2" and len(report["rows"]) == 8
     assert Path(report["picture"]).exists()
+
+
+def test_table1_needs_what_was_trained_and_the_others_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    without = invoke("reproduce", "table1")
+    assert without.exit_code == 2 and "Run graspctl train mof first" in without.stderr
+    surplus = invoke("reproduce", "fig2", "runs/mof")
+    assert surplus.exit_code == 2 and "Expected runs for table1 only" in surplus.stderr
+    assert list(tmp_path.iterdir()) == []

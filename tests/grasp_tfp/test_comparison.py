@@ -2,8 +2,16 @@
 
 import pytest
 
-from grasp_tfp.comparison import PairedComparison, compare, mcnemar_exact, newcombe_interval, trials_needed
+from grasp_tfp.comparison import (
+    IndependentComparison,
+    PairedComparison,
+    compare,
+    mcnemar_exact,
+    newcombe_interval,
+    trials_needed,
+)
 from grasp_tfp.errors import UsageError
+from grasp_tfp.success import SuccessRate
 
 
 @pytest.mark.parametrize(
@@ -71,3 +79,27 @@ def test_it_says_when_the_trials_were_too_few() -> None:
     assert str(PairedComparison(36, 12, 2, 0)) == "+20.0 points [+5.7, +34.0], 12 against 2, McNemar p = 0.013"
     assert str(PairedComparison(400, 153, 152, 295)).endswith("underpowered, more than 100,000 trials would show it")
     assert "no difference was seen in 20 trials" in str(PairedComparison(10, 5, 5, 0))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "text"),
+    [
+        (1044, 992, "+4.1 points [+1.1, +7.2], p = 0.0085"),
+        (1044, 967, "+6.1 points [+3.0, +9.2], p = 0.00013"),
+        (992, 967, "+2.0 points [-1.3, +5.2], p = 0.23"),
+    ],
+)
+def test_independent_rates_as_in_the_papers_table(first: int, second: int, text: str) -> None:
+    assert str(IndependentComparison(SuccessRate(first, 1260), SuccessRate(second, 1260))) == text
+
+
+def test_independent_rates_agree_with_the_published_example() -> None:
+    """Newcombe (1998), table II (a): 56/70 against 48/80, method 10."""
+    found = IndependentComparison(SuccessRate(56, 70), SuccessRate(48, 80))
+    assert found.interval == pytest.approx((0.0524, 0.3339), abs=1e-4)
+
+
+@pytest.mark.parametrize(("one", "two"), [((0, 0), (0, 0)), ((5, 5), (9, 9)), ((0, 5), (0, 9)), ((5, 5), (0, 0))])
+def test_independent_rates_without_any_evidence(one: tuple[int, int], two: tuple[int, int]) -> None:
+    found = IndependentComparison(SuccessRate(*one), SuccessRate(*two))
+    assert found.p_value == 1.0 and found.interval[0] <= found.difference <= found.interval[1]

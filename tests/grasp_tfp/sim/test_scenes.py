@@ -14,7 +14,7 @@ from grasp_tfp.sim.physics import GraspWorld
 from grasp_tfp.sim.tasks import find_task
 from grasp_tfp.trial import Scene
 
-TASKS = ["bottles", "bottles-heldout", "bottles-5"]
+TASKS = ["bottles", "bottles-heldout", "bottles-5", "bottles-5-heldout"]
 
 
 def scene(task: str, index: int) -> Scene:
@@ -22,7 +22,7 @@ def scene(task: str, index: int) -> Scene:
 
 
 @pytest.mark.parametrize(
-    ("task", "count", "apart"), list(zip(TASKS, [(2,), (2,), (5, 6)], [0.03, 0.03, 0.012], strict=True))
+    ("task", "count", "apart"), list(zip(TASKS, [(2,), (2,), (5, 6), (5, 6)], [0.03, 0.03, 0.012, 0.012], strict=True))
 )
 def test_objects_lie_apart_from_each_other_and_from_the_walls(task: str, count: tuple[int, ...], apart: float) -> None:
     found = set()
