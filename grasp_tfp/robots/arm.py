@@ -231,9 +231,8 @@ class Arm:
             camera.topic, "sensor_msgs/CompressedImage", self._take_image, "cbor" if camera.cbor else "none"
         )
         await self._control.subscribe(watchdog.STATUS, "std_msgs/String", self._take_status)
-        deadline = time.monotonic() + FIRST_MESSAGE
-        while self._joints is None and time.monotonic() < deadline and not self._control.closed:
-            await asyncio.sleep(0.01)
+        await self._heard(lambda: self._joints, FIRST_MESSAGE)
+        await self._heard(lambda: self._status, STATUS_AGE)
         if self._joints is None:
             found = f"one of {', '.join(self._wrong_names)}" if self._wrong_names else f"none in {FIRST_MESSAGE:g} s"
             raise RobotError(
@@ -241,6 +240,12 @@ class Arm:
                 f"received {found}. "
                 "Nothing was sent. Check the topic, its type, and arm.joints."
             )
+
+    async def _heard(self, latest: Callable[[], Any], timeout: float) -> None:
+        """Waits for a first message, for some time [s]."""
+        deadline = time.monotonic() + timeout
+        while latest() is None and time.monotonic() < deadline and not self._control.closed:
+            await asyncio.sleep(0.01)
 
     async def _open(self) -> Rosbridge:
         security = self.settings.security
@@ -270,6 +275,7 @@ class Arm:
     async def _fresh(self, latest: Callable[[], Any], after: float, limit: float, timeout: float, what: str) -> Any:
         deadline = time.monotonic() + timeout
         while True:
+            self._refuse_if_stopped()
             state, now = latest(), time.monotonic()
             if state is not None and state.stamp > after and now - state.received <= limit:
                 return state
@@ -278,20 +284,23 @@ class Arm:
                 raise RobotError(
                     f"{self.name}: expected a new {what} at most {limit:g} s old, received {age}"
                     f"{', from before the last motion' if age != 'none' and state.stamp <= after else ''}. "
-                    f"The arm was not moving. Check the {what.split()[0]} driver on the robot."
+                    f"No move is under way. Check the {what.split()[0]} driver on the robot."
                 )
             await asyncio.sleep(0.002)
 
     def _unlocked(self) -> Rosbridge:
         """The connection for goals, once the operator has agreed and the dead man's switch follows us."""
-        if self._stopped:
-            raise SafetyStop(f"{self.name} was stopped before: {self._stopped} Connect again to release it.")
+        self._refuse_if_stopped()
         if self.dry_run:
             raise RobotError(f"{self.name}: a dry run moves nothing, and has no connection that could.")
         if self._motion is None:
             self._ask(self._checked_watchdog())
             self._motion = self._wait(self._take_lease())
         return self._motion
+
+    def _refuse_if_stopped(self) -> None:
+        if self._stopped:
+            raise SafetyStop(f"{self.name} was stopped before: {self._stopped} Connect again to release it.")
 
     def _checked_watchdog(self) -> Message:
         status, limit = self.watchdog_status(), self.settings.limits.watchdog_timeout_s

@@ -168,6 +168,14 @@ class RosbridgeRobot(Robot):
         self._clear_view()
         return GraspResult(final, self._judge(post_grasp, self._picture()))
 
+    def knows_the_way(self) -> bool:
+        """Whether the arm stands where it gets home from: above its part of the tray, or on the way to clear view."""
+        joints = self.arm.joints().position
+        pose = self.envelope.chain.pose(joints)
+        inside = self.envelope.contains([*pose[:2], self._settings.limits.workspace_min_m[2]])
+        home_like = np.abs(self.envelope.chain.angles(pose) - joints).max() <= NEAR
+        return self._on_swing(joints) or bool(inside and home_like)
+
     def close(self) -> None:
         """Holds the arm if it moves, gives the lease back and disconnects."""
         self.arm.close()
@@ -192,8 +200,7 @@ class RosbridgeRobot(Robot):
         joints = self.arm.joints().position
         if not self._on_swing(joints):
             pose = self.envelope.chain.pose(joints)
-            inside = self.envelope.contains([*pose[:2], self._settings.limits.workspace_min_m[2]])
-            if not inside or np.abs(self.envelope.chain.angles(pose) - joints).max() > NEAR:
+            if not self.knows_the_way():
                 raise RobotError(
                     f"{self.name} stands at {np.round(np.degrees(joints), 1).tolist()}°, from where no safe way to its "
                     "home is known. Nothing has moved. Bring it home with its own pendant, then start again."

@@ -45,6 +45,7 @@ class TwinCell:
         self._renderer = Renderer(SIZE)
         self._result: GraspResult | None = None
         self._seen: tuple[bytes, bytes] = (b"", b"")
+        self.image(chain.home)  # Numba compiles now, and not while the arm moves.
 
     def begin(self, index: int, size: int) -> dict[str, Any]:
         """Lays out the scene of a trial and says where the jaw begins, and what the cell is."""

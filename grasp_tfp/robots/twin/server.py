@@ -198,6 +198,7 @@ class TwinServer:
     async def _run(self, connection: ServerConnection, action: str, goal: str, body: Message, answer: Any) -> None:
         """Follows a goal beside the connection; with the fault `blocking` before its next message."""
         follow = self._move if action == self._settings.arm.action else self._use_jaw
+        self._goals[goal] = _Running(goal, asyncio.Event())
         if self._fault == "blocking":
             await follow(goal, body, answer)
             return
@@ -207,10 +208,11 @@ class TwinServer:
 
     async def _move(self, goal: str, body: Message, answer: Any) -> None:
         """`control_msgs/FollowJointTrajectory`."""
+        running = self._goals[goal]
         if self._fault == "rejected-goal" or not self._follow(body["trajectory"]):
+            del self._goals[goal]
             await answer(ABORTED[self._dialect.name], {"error_code": -1, "error_string": "Invalid goal"})
             return
-        running = self._goals[goal] = _Running(goal, asyncio.Event())
         self._spoil()
         while self._now() < self._joints.end() and not running.canceled.is_set():
             with contextlib.suppress(TimeoutError):
@@ -232,6 +234,7 @@ class TwinServer:
         else:
             position = float(np.ravel(body["command"]["position"])[0])
         held = await self._grip(position)
+        del self._goals[goal]
         values = {"position": position, "effort": 0.0, "stalled": held, "reached_goal": not held}
         await answer(REACHED[self._dialect.name], values)
 
@@ -302,16 +305,22 @@ class TwinServer:
     async def _publish_status(self) -> None:
         while True:
             await self._broadcast(watchdog.STATUS, {"data": self._dead_man.status()})
+            active = [{"goal_id": self._goal_id(goal), "status": 1, "text": ""} for goal in self._goals]
+            for action in (self._settings.arm.action, self._settings.gripper.endpoint):
+                message = {"header": self._dialect.header(self._now()), "status_list": active}
+                await self._broadcast(f"{action}/status", message)
             await asyncio.sleep(STATUS_PERIOD)
 
     async def _topic_result(self, action: str, goal: str, status: int, values: Message, feedback: bool = False) -> None:
         """Feedback and result of an action as ROS 1 has them."""
-        goal_id = {"stamp": self._dialect.time(self._now()), "id": goal}
-        state = {"goal_id": goal_id, "status": 1 if feedback else status, "text": ""}
+        state = {"goal_id": self._goal_id(goal), "status": 1 if feedback else status, "text": ""}
         head = {"header": self._dialect.header(self._now())}
         await self._broadcast(f"{action}/status", head | {"status_list": [state]})
         name = "feedback" if feedback else "result"
         await self._broadcast(f"{action}/{name}", head | {"status": state, name: values})
+
+    def _goal_id(self, goal: str) -> Message:
+        return {"stamp": self._dialect.time(self._now()), "id": goal}
 
     async def _broadcast(self, topic: str, message: Message) -> None:
         body = {"op": "publish", "topic": topic, "msg": message}
