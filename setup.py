@@ -12,10 +12,12 @@ RUNTIME = [
     "grpcio>=1.70,<2",  # Beam's, to ask a job server for its options
     "importlib_resources>=6",  # TFDS imports it on Python 3.11 and does not declare it
     "keras>=3.15,<4",
+    "cbor2>=5.6,<7",
     "matplotlib>=3.10,<4",
     "mcap>=1.3,<2",
     "numba>=0.61,<1",
     "numpy>=2,<3",
+    "pillow>=11,<13",
     "protobuf>=5,<7",
     "pybullet>=3.2.7,<4",
     "rich>=14,<16",
@@ -27,6 +29,7 @@ RUNTIME = [
     "tensorflow-probability>=0.25,<0.26",
     "tf-keras>=2.21,<2.22",  # TFP imports it beside Keras 3
     "typer>=0.29,<1",
+    "websockets>=15,<18",
 ]
 
 DEVELOPMENT = [
@@ -38,6 +41,8 @@ DEVELOPMENT = [
     "mlcroissant>=1.1,<2",
     "mypy>=2.4,<3",
     "pytest>=9,<10",
+    "roslibpy>=2.1,<3",
+    "rosbags>=0.11,<0.12",
     "ruff>=0.17,<0.18",
 ]
 
@@ -82,7 +87,7 @@ setup(
     package_dir={name: f"{where}/{name}" for name, where in ROOTS.items()},
     package_data={
         "grasp_datasets.grasp_steps": ["*.bib", "*.md", "*.txt"],
-        "grasp_tfp": ["pretrained/**/*", "robots/robots.toml"],
+        "grasp_tfp": ["pretrained/**/*", "robots/*.toml", "robots/*.txt", "robots/twin/*.toml"],
     },
     entry_points={
         "console_scripts": ["graspctl = graspctl.main:run"],

@@ -12,7 +12,7 @@ from packaging.version import Version
 
 PROJECT = Path(__file__).parents[1]
 PACKAGES = {"grasp_tfp": ".", "grasp_datasets": "datasets", "grasp_pipelines": "pipelines", "graspctl": "cli"}
-PARTS = {"google", "grpc", "pybullet-data"}
+PARTS = {"google", "grpc", "pil", "pybullet-data"}
 """Imports that come with a distribution of another name."""
 
 

@@ -13,6 +13,7 @@ from graspctl.collect import collect
 from graspctl.convert import convert
 from graspctl.deploy import deploy
 from graspctl.evaluate import evaluate
+from graspctl.fleet import robots
 from graspctl.logs import logs
 from graspctl.reproduce import reproduce
 from graspctl.train import train
@@ -54,6 +55,7 @@ app.command("eval", short_help="Count how often a policy grasps.")(evaluate)
 app.command(short_help="Make a policy the one a robot uses.")(deploy)
 app.command(short_help="Repeat an experiment of the paper.")(reproduce)
 app.add_typer(logs, name="logs", short_help="Look into logs.")
+app.add_typer(robots, name="robots", short_help="Look at the fleet, simulate an arm.")
 
 
 def _show_version(wanted: bool) -> None:

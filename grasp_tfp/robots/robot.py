@@ -1,7 +1,8 @@
 """What a robot must do to run a grasp trial, simulated or real."""
 
 import abc
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,27 @@ class Robot(abc.ABC):
 
     label_source: str
     """How `grasp` finds its success, such as `lift-height`."""
+
+    @classmethod
+    @abc.abstractmethod
+    def connect(
+        cls, name: str, task: str, seed: int, *, image_size: int, settings: Mapping[str, Any], dry_run: bool = False
+    ) -> Self:
+        """Makes the robot of a fleet file ready for trials.
+
+        Args:
+            name: Name in the fleet file.
+            task: Name of what lies in the tray.
+            seed: Start of a simulated cell's random choices.
+            image_size: Height and width of the images that `observe` gives [pixels].
+            settings: The other keys of its table.
+            dry_run: Whether nothing must move: `observe`, `pose` and `feasible` work, `begin`, `move` and `grasp` are
+                refused. A simulated cell has nothing to protect.
+
+        Raises:
+            UsageError: A setting is unknown, missing or wrong.
+            RobotError: The robot cannot be reached.
+        """
 
     @abc.abstractmethod
     def begin(self, index: int) -> None:

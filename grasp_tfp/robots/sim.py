@@ -1,9 +1,13 @@
 """The simulated cell as a robot."""
 
+from collections.abc import Mapping
+from typing import Any, Self
+
 import numpy as np
 from numpy.typing import NDArray
 
 from grasp_tfp.actions import apply_action
+from grasp_tfp.errors import UsageError
 from grasp_tfp.robots.robot import GraspResult, Observation, Robot
 from grasp_tfp.sim import kinematics
 from grasp_tfp.sim.geometry import JAW, TRAY, describe_cell
@@ -43,6 +47,15 @@ class SimRobot(Robot):
         self._renderer: Renderer | None = None
         self._world = GraspWorld()
         self.begin(0)
+
+    @classmethod
+    def connect(
+        cls, name: str, task: str, seed: int, *, image_size: int, settings: Mapping[str, Any], dry_run: bool = False
+    ) -> Self:
+        """The twin of a robot of the fleet file, which has no other settings."""
+        if settings:
+            raise UsageError(f"Robot {name!r}: a simulated robot has driver, task and seed, received {dict(settings)}.")
+        return cls(name, task, seed, image_size)
 
     def begin(self, index: int) -> None:
         """Lays out the scene of trial `index` and puts the jaw somewhere above it."""

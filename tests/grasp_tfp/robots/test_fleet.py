@@ -25,5 +25,5 @@ def test_an_unknown_robot_lists_the_fleet() -> None:
 
 
 def test_an_unknown_driver_is_refused() -> None:
-    with pytest.raises(UsageError, match="Unknown driver 'fri'. Expected one of: sim"):
+    with pytest.raises(UsageError, match="Unknown driver 'fri'. Expected one of: rosbridge, sim"):
         connect(FleetEntry("kuka-3", "fri", "blocks", 0), image_size=64)

@@ -1,0 +1,232 @@
+"""`graspctl robots`: the fleet, and a robot by hand."""
+
+import contextlib
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from grasp_tfp.errors import RobotError, UsageError
+from graspctl.console import print_report, summary
+
+__all__ = ["check", "jog", "list_robots", "pin_camera", "robots", "select_fleet", "show", "simulate", "watchdog"]
+
+PINNED = Path("pinned")
+"""Where the pinned views of the cameras are, one folder for each robot."""
+
+IMAGE_SIZE = 472
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Robot of the fleet file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")]
+
+robots = typer.Typer(no_args_is_help=True)
+
+
+@robots.callback()
+def select_fleet(
+    fleet: Annotated[Path | None, typer.Option("--robots", metavar="FLEET.toml", help="A lab's fleet file.")] = None,
+) -> None:
+    """Example: graspctl robots list
+
+    Looks at the robots of the fleet file: --robots, else the one that GRASPCTL_FLEET names, else seven simulated ones.
+    """
+    from grasp_tfp.robots.fleet import FLEET
+
+    if fleet is not None:
+        os.environ[FLEET] = str(fleet)
+
+
+@robots.command("list")
+def list_robots(as_json: AsJson = False) -> None:
+    """Example: graspctl robots list"""
+    from grasp_tfp.robots.fleet import load_fleet
+
+    fleet = load_fleet()
+    if as_json:
+        return print_report({name: dataclasses.asdict(entry) for name, entry in fleet.items()})
+    for name, entry in fleet.items():
+        typer.echo(f"{name:<12}{entry.driver:<12}{entry.task:<18}{entry.settings.get('url', '')}".rstrip())
+
+
+@robots.command()
+def show(name: Name) -> None:
+    """Example: graspctl robots show kuka-3
+
+    Prints what the fleet file says of a robot, the defaults filled in, as JSON. Nothing is sent.
+    """
+    from grasp_tfp.robots.fleet import find_robot
+    from grasp_tfp.robots.settings import CellSettings, parse
+
+    entry = find_robot(name)
+    table = dataclasses.asdict(entry)
+    if entry.driver == "rosbridge":
+        table["settings"] = dataclasses.asdict(parse(CellSettings, entry.settings, name))
+    print_report(table)
+
+
+@robots.command()
+def check(name: Name, as_json: AsJson = False) -> None:
+    """Example: graspctl robots check kuka-3
+
+    Connects and looks at everything that has to be right before the robot moves. It does not move.
+    """
+    from grasp_tfp.robots.cell import RosbridgeRobot
+    from grasp_tfp.robots.pinned import MAX_SHIFT, compare_view
+    from grasp_tfp.robots.preflight import Check, preflight
+
+    with _robot(name, dry_run=True) as robot:
+        if not isinstance(robot, RosbridgeRobot):
+            checks = [Check("cell", True, f"simulated, {robot.task}", "")]
+        else:
+            checks = preflight(robot)
+            if (PINNED / name).is_dir():
+                shift = compare_view(PINNED / name, robot.observe().image, robot.arm.joints().position)
+                fix = "Move the camera back, or take new data and pin it again."
+                checks.append(Check("camera view", shift <= MAX_SHIFT, f"shifted by {shift:.1f} pixels", fix))
+    if as_json:
+        print_report({"robot": name, "checks": [one._asdict() for one in checks]})
+    else:
+        for one in checks:
+            typer.echo(f"{'ok    ' if one.ok else 'WRONG '}{one.name:<16}{one.found}{'' if one.ok else f'. {one.fix}'}")
+    wrong = [one.name for one in checks if not one.ok]
+    if wrong:
+        raise RobotError(f"{name} is not ready: {', '.join(wrong)}. Nothing has moved.")
+
+
+@robots.command()
+def jog(
+    name: Name,
+    steps: Annotated[list[str], typer.Argument(metavar="x=METRES …", help="x, y, z in metres, yaw in degrees.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the move.")] = False,
+) -> None:
+    """Example: graspctl robots jog kuka-3 x=0.02 yaw=-10
+
+    Makes one relative move of the fingertips in the base frame, and says how far they really went: the test of signs,
+    units and tool length for a new robot. The operator types the robot's name first.
+    """
+    import numpy as np
+
+    from grasp_tfp.actions import relative_action
+    from grasp_tfp.robots.cell import RosbridgeRobot
+
+    action = np.array(_move(steps))
+    with _robot(name, dry_run=dry_run) as robot:
+        before = robot.pose
+        reason = robot.refusals(action[None])[0] if isinstance(robot, RosbridgeRobot) else ""
+        if reason or not robot.feasible(action[None])[0]:
+            raise RobotError(
+                f"{name}: refused to move by {' '.join(steps)}: {reason or 'infeasible'}. It has not moved."
+            )
+        if dry_run:
+            typer.echo(f"{name} would go from {_told(before)} by {_told(action)}. Nothing has moved.")
+            return
+        robot.move(action)
+        after = robot.pose
+    typer.echo(f"{name} went from {_told(before)} to {_told(after)}, by {_told(relative_action(before, after))}.")
+
+
+@robots.command("pin-camera")
+def pin_camera(name: Name) -> None:
+    """Example: graspctl robots pin-camera kuka-3
+
+    Keeps what the camera sees now, and where the arm stands, in pinned/; graspctl robots check compares with it.
+    """
+    from grasp_tfp.robots.cell import RosbridgeRobot
+    from grasp_tfp.robots.pinned import pin_view
+
+    with _robot(name, dry_run=True) as robot:
+        if not isinstance(robot, RosbridgeRobot):
+            raise UsageError(f"{name} is simulated: its camera cannot be moved. Pin the camera of a real robot.")
+        path = pin_view(PINNED / name, robot.observe().image, robot.arm.joints().position)
+    summary(str(path), [f"the view of {name}; the arm did not move"], f"graspctl robots check {name}")
+
+
+@robots.command()
+def simulate(
+    name: Name,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 for any that is free.")] = 9090,
+    host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
+    dialect: Annotated[str, typer.Option("--dialect", help="ros1 or ros2.")] = "ros2",
+    fault: Annotated[
+        str, typer.Option("--fault", help="freeze, drop, stale-image, rejected-goal, slow, blocking.")
+    ] = "",
+    speed: Annotated[float, typer.Option("--speed", min=0.1, help="Times as fast as a real arm.")] = 1.0,
+    fleet: Annotated[Path, typer.Option("--fleet", help="Fleet file to write, which reaches it.")] = Path("twin.toml"),
+    trace: Annotated[Path | None, typer.Option("--trace", help="Where to write the arm's own positions.")] = None,
+) -> None:
+    """Example: graspctl robots simulate kuka-3 --port 9090
+
+    Serves a simulated arm, its jaw and its camera through rosbridge v2, until Ctrl-C.
+    """
+    import asyncio
+
+    from grasp_tfp.robots.fleet import FLEET, find_robot
+    from grasp_tfp.robots.twin.simulate import fleet_text, twin_table
+    from grasp_tfp.robots.twin.simulate import simulate as serve
+
+    entry = find_robot(name)
+    table = twin_table(entry, "", dialect)
+
+    def started(found: int, bridge: int) -> None:
+        url = f"ws://{host}:{found}"
+        partial = fleet.with_name(f".{fleet.name}.partial")
+        partial.write_text(fleet_text(name, table | {"url": url}), encoding="utf-8")
+        os.replace(partial, fleet)
+        typer.echo(f"Serving   {url} ({dialect}), bridge process {bridge}, arm process {os.getpid()}; Ctrl-C ends it")
+        typer.echo(f"Next      {FLEET}={fleet} graspctl eval --robot {name} -n 20")
+
+    options: dict[str, Any] = {"speed": speed, "fault": fault, "trace": trace}
+    asyncio.run(serve(entry, table, host=host, port=port, started=started, **options))
+
+
+@robots.command()
+def watchdog(name: Name) -> None:
+    """Example: graspctl robots watchdog kuka-3 > watchdog.py
+
+    Prints the dead man's switch for the robot's computer: a script for rospy or rclpy that needs nothing of graspctl.
+    """
+    from grasp_tfp.robots.fleet import find_robot
+    from grasp_tfp.robots.settings import CellSettings, parse
+    from grasp_tfp.robots.watchdog_script import watchdog_script
+
+    entry = find_robot(name)
+    if entry.driver != "rosbridge":
+        raise UsageError(f"{name} is driven by {entry.driver!r}: only a robot behind rosbridge has a watchdog of ours.")
+    typer.echo(watchdog_script(parse(CellSettings, entry.settings, name)), nl=False)
+
+
+@contextlib.contextmanager
+def _robot(name: str, *, dry_run: bool) -> Any:
+    from grasp_tfp.robots.fleet import connect, find_robot
+
+    robot = connect(find_robot(name), IMAGE_SIZE, dry_run=dry_run)
+    try:
+        yield robot
+    finally:
+        robot.close()
+
+
+def _move(steps: list[str]) -> list[float]:
+    """`x=0.02 yaw=-10` as a relative move (4,) [m, rad]."""
+    import math
+
+    move = dict.fromkeys(("x", "y", "z", "yaw"), 0.0)
+    for step in steps:
+        axis, _, amount = step.partition("=")
+        try:
+            move[axis] = float(amount) if axis in move else math.nan
+        except ValueError:
+            move[axis] = math.nan
+        if not math.isfinite(move[axis]):
+            raise UsageError(f"Expected moves such as x=0.02, z=-0.05 [m] or yaw=10 [degrees], received {step!r}.")
+    return [move["x"], move["y"], move["z"], math.radians(move["yaw"])]
+
+
+def _told(pose: Any) -> str:
+    from math import degrees
+
+    x, y, z, yaw = (float(number) for number in pose)
+    return json.dumps({"x": round(x, 4), "y": round(y, 4), "z": round(z, 4), "yaw_deg": round(degrees(yaw), 2)})
