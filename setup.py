@@ -33,6 +33,7 @@ RUNTIME = [
 ]
 
 DEVELOPMENT = [
+    "cryptography>=44",
     "dask>=2024.4.2",
     "dill>=0.3",  # TFDS imports these two for testing and for `tfds build`, and does not declare them
     "distributed>=2024.4.2",

@@ -28,7 +28,7 @@ def deploy(
 
     entry, found = find_robot(robot), find_run(run)
     policy = load_policy(found / "bundle")
-    cell = connect(entry, policy.image_size)
+    cell = connect(entry, policy.image_size, dry_run=True)
     deployment.check_fit(policy.manifest, cell)
     move = [round(float(number), 4) for number in deployment.dry_run(cell, policy)]
     cell.close()

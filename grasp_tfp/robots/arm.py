@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -31,7 +31,7 @@ from grasp_tfp.robots.messages import Dialect, image_bytes
 from grasp_tfp.robots.rosbridge import Goal, GoalEnd, Rosbridge
 from grasp_tfp.robots.settings import CellSettings, SecuritySettings
 
-__all__ = ["YES_MOVE", "Arm", "Frame", "JointState", "ask_operator"]
+__all__ = ["DRIVEN", "YES_MOVE", "Arm", "Frame", "JointState", "ask_operator"]
 
 Floats = NDArray[np.float64]
 Message = dict[str, Any]
@@ -48,6 +48,9 @@ STATUS_AGE = 1.0
 
 FIRST_MESSAGE = 3.0
 """Longest wait for a topic's first message [s]; rosbridge does not say that a topic has another type."""
+
+DRIVEN = ("following", "resting")
+"""States of the dead man's switch in which somebody has the arm."""
 
 STANDS = np.radians(0.5)
 """Joint speed below which the arm is said to stand [rad/s]."""
@@ -132,6 +135,7 @@ class Arm:
         self._beating: asyncio.Task[None] | None = None
         self._stopped = ""
         self._interrupted = False
+        self._moving = False
         self._closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"graspctl {name}", daemon=True)
@@ -196,7 +200,7 @@ class Arm:
         """Moves the gripper to a position in its own unit; returns whether it met something, as far as it can tell."""
         motion = self._unlocked()
         with self._held_when_interrupted():
-            return self._wait(self._grip(motion, position))
+            return self._wait(self._followed_grip(motion, position))
 
     def hold(self) -> str:
         """Holds the arm where it is and says what was seen of that; safe to call at any time."""
@@ -314,7 +318,7 @@ class Arm:
                 f"{self.name}: expected a watchdog that waits at most {limit:g} s, received {status['timeout']:g} s. "
                 "Nothing has moved. Start it with the timeout of the fleet file."
             )
-        if status["state"] == "following":
+        if status["state"] in DRIVEN:
             raise RobotError(
                 f"{self.name} is being driven by {status['holder']}. Nothing was sent. Wait until they have ended."
             )
@@ -345,7 +349,7 @@ class Arm:
         while time.monotonic() < deadline:
             await asyncio.sleep(BEAT)
             status = self.watchdog_status()
-            if status is not None and (status["state"], status["holder"]) == ("following", self.identity):
+            if status is not None and status["state"] in DRIVEN and status["holder"] == self.identity:
                 return motion
         self._beating.cancel()
         await motion.close()
@@ -357,24 +361,38 @@ class Arm:
     async def _beat(self) -> None:
         with contextlib.suppress(GraspError):
             while True:
-                await self._say("beat")
+                await self._say("beat" if self._moving else "rest")
                 await asyncio.sleep(BEAT)
+
+    @contextlib.asynccontextmanager
+    async def _followed(self) -> AsyncIterator[None]:
+        """What moves has a heartbeat from before it begins until it has ended."""
+        self._moving = True
+        await self._say("beat")
+        try:
+            yield
+        finally:
+            self._moving = False
+        await self._say("rest")
 
     async def _say(self, word: str) -> None:
         await self._control.publish(watchdog.HEARTBEAT, "std_msgs/String", {"data": f"{word} {self.identity}"})
 
     async def _follow(self, motion: Rosbridge, trajectory: Message, target: Floats, seconds: float) -> JointState:
         arm = self.settings.arm
+        self._interrupted = False
         if arm.action:
             body = self._dialect.trajectory_goal(trajectory, goal_time=1.0)
-            end = await self._supervised(motion, arm.action, "control_msgs/FollowJointTrajectory", body, seconds)
+            async with self._followed():
+                end = await self._supervised(motion, arm.action, "control_msgs/FollowJointTrajectory", body, seconds)
             if end.outcome == "canceled" and self._interrupted:
                 raise SafetyStop(f"{self.name} was told to hold.")
             if end.outcome != "succeeded":
                 raise await self._stop(f"the controller ended the move as {end.outcome}: {end.result}")
         else:
-            await motion.publish(arm.trajectory, "trajectory_msgs/JointTrajectory", trajectory)
-            await self._arrived(target, seconds)
+            async with self._followed():
+                await motion.publish(arm.trajectory, "trajectory_msgs/JointTrajectory", trajectory)
+                await self._arrived(target, seconds)
         assumed = self._joints.stamp if self._joints else -np.inf
         timeout = self.settings.limits.joint_state_timeout_s
         state: JointState = await self._fresh(lambda: self._joints, assumed, timeout, 1.0, "joint state")
@@ -424,7 +442,8 @@ class Arm:
             return f"no joint state for {age:.2f} s (limit {limit:g})."
         if status is None:
             return f"the watchdog has been silent for {STATUS_AGE:g} s."
-        if status["state"] != "following" or status["holder"] != self.identity:
+        ours = DRIVEN if elapsed < STATUS_AGE / 2 else DRIVEN[:1]
+        if status["state"] not in ours or status["holder"] != self.identity:
             return f"the watchdog says {status['state']}."
         if elapsed > 1.5 * seconds + 1.0:
             return f"a move of {seconds:.1f} s had not ended after {elapsed:.1f} s."
@@ -469,6 +488,10 @@ class Arm:
             "Whether the arm stands still cannot be seen from here; the watchdog on the robot holds it "
             f"{timeout:g} s after the last heartbeat."
         )
+
+    async def _followed_grip(self, motion: Rosbridge, position: float) -> bool:
+        async with self._followed():
+            return await self._grip(motion, position)
 
     async def _grip(self, motion: Rosbridge, position: float) -> bool:
         gripper = self.settings.gripper

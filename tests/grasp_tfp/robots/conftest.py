@@ -32,12 +32,11 @@ class Twin:
 
 
 @contextlib.contextmanager
-def served(dialect: str = "ros2", patient: bool = False, **options: Any) -> Iterator[Twin]:
-    """Serves the arm of kuka-3; a patient one bears a busy machine, where its time limits are not what is tested."""
+def served(dialect: str = "ros2", **options: Any) -> Iterator[Twin]:
+    """Serves the arm of kuka-3, whose time limits bear a busy machine; the drills of `test_watchdog.py` are strict."""
     entry, ready, loop = find_robot("kuka-3"), threading.Event(), asyncio.new_event_loop()
     table, place = twin_table(entry, "", dialect), list[int]()
-    if patient:
-        table["limits"] |= {"watchdog_timeout_s": 3.0, "joint_state_timeout_s": 2.0}
+    table["limits"] |= {"watchdog_timeout_s": 1.5, "joint_state_timeout_s": 1.0}
 
     def started(*port_and_bridge: int) -> None:
         place.extend(port_and_bridge)
@@ -63,17 +62,17 @@ def served(dialect: str = "ros2", patient: bool = False, **options: Any) -> Iter
         loop.close()
 
 
-@pytest.fixture(scope="session", params=["ros1", "ros2"])
+@pytest.fixture(scope="module", params=["ros1", "ros2"])
 def twin(request: pytest.FixtureRequest) -> Iterator[Twin]:
     """A healthy arm at 50 times the speed of a real one, in each dialect."""
-    with served(request.param, patient=True, speed=50.0) as arm:
+    with served(request.param, speed=50.0) as arm:
         yield arm
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def healthy() -> Iterator[Twin]:
     """A healthy arm that speaks ROS 2, at 50 times the speed of a real one."""
-    with served("ros2", patient=True, speed=50.0) as arm:
+    with served("ros2", speed=50.0) as arm:
         yield arm
 
 

@@ -1,5 +1,6 @@
 """The contract of a robot, over every robot that comes with the package."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,9 +9,13 @@ import pytest
 
 from grasp_tfp.policies.random import RandomPolicy
 from grasp_tfp.robots.contract import CHECKS, ContractBroken
+from grasp_tfp.robots.fleet import connect, find_robot
 from grasp_tfp.robots.robot import Robot
 from grasp_tfp.robots.sim import SimRobot
 from grasp_tfp.training.evaluation import evaluate
+
+REAL = "GRASPCTL_TEST_ROBOT"
+"""Environment variable for the contract over a real rosbridge."""
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +40,16 @@ def test_in_this_process(check: Callable[[Robot], None], simulated: Robot) -> No
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_over_rosbridge(check: Callable[[Robot], None], driven: Robot) -> None:
     check(driven)
+
+
+@pytest.mark.skipif(REAL not in os.environ, reason=f"{REAL} names no robot of GRASPCTL_FLEET to drive for real")
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_on_the_robot_that_the_environment_names(check: Callable[[Robot], None]) -> None:
+    robot = connect(find_robot(os.environ[REAL]), image_size=64)
+    try:
+        check(robot)
+    finally:
+        robot.close()
 
 
 def test_a_robot_that_does_not_move_is_found_out(simulated: SimRobot, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def test_a_fault_in_a_move_stops_the_arm_and_says_so(fault: str, reason: str, se
             assert ("seen to stand still" in str(stop.value)) == (fault == "slow")
             with pytest.raises(SafetyStop, match="was stopped before"):
                 robot.move(NUDGE)
-        time.sleep(0.6)
+        time.sleep(2.0)
         rows = [json.loads(line) for line in trace.read_text().splitlines()[:-1]]
     assert rows[-1][1] == rows[-10][1], "it stands"
 
@@ -78,7 +78,7 @@ def test_a_stopped_arm_is_released_by_a_person_only(serve: Serve, monkeypatch: p
     with serve("ros2", fault="slow") as arm:
         with trial(arm) as robot, pytest.raises(SafetyStop):
             robot.move(UP)
-        time.sleep(0.6)
+        time.sleep(2.0)
         monkeypatch.setenv(arms.YES_MOVE, "kuka-3")
         with trial(arm) as robot:
             assert not next(check for check in preflight(robot) if check.name == "watchdog").ok
@@ -89,7 +89,7 @@ def test_a_stopped_arm_is_released_by_a_person_only(serve: Serve, monkeypatch: p
         robot.arm._operator = lambda name, question: asked.append(question)
         robot.arm.grip(0.08)
         assert "Look at the arm" in asked[0]
-        assert robot.arm.watchdog_status()["state"] == "following"
+        assert robot.arm.watchdog_status()["holder"] == robot.arm.identity
         robot.close()
 
 
@@ -102,7 +102,7 @@ def test_a_rejected_goal_moves_nothing(serve: Serve) -> None:
 
 
 def test_a_stale_image_ends_the_trial(serve: Serve) -> None:
-    with serve("ros2", patient=True, fault="stale-image", speed=50.0) as arm, trial(arm) as robot:
+    with serve("ros2", fault="stale-image", speed=50.0) as arm, trial(arm) as robot:
         robot.observe()
         robot.move(NUDGE)
         with pytest.raises(RobotError, match="expected a new camera image.*received one.*Check the camera driver"):
@@ -126,9 +126,10 @@ def test_a_hold_passes_a_goal_that_blocks_its_connection(serve: Serve) -> None:
         assert robot.arm.hold() == "A hold was sent, and the arm was seen to stand still."
         mover.join(3)
         assert "was told to hold" in str(ended[0])
+        time.sleep(0.1)
         here = robot.pose
         time.sleep(0.2)
-        np.testing.assert_array_equal(robot.pose, here)
+        np.testing.assert_allclose(robot.pose, here, atol=1e-6)
 
 
 def test_ctrl_c_holds_the_arm(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,10 +140,11 @@ def test_ctrl_c_holds_the_arm(serve: Serve, capsys: pytest.CaptureFixture[str]) 
         with pytest.raises(KeyboardInterrupt):
             robot.move(UP)
         assert "interrupted. A hold was sent, and the arm was seen to stand still." in capsys.readouterr().err
+        time.sleep(0.1)
         here = robot.pose
         time.sleep(0.2)
-        np.testing.assert_array_equal(robot.pose, here)
-        assert (robot.arm.watchdog_status() or {})["state"] == "following", "an orderly end is no protective stop"
+        np.testing.assert_allclose(robot.pose, here, atol=1e-6)
+        assert (robot.arm.watchdog_status() or {})["state"] in arms.DRIVEN, "an orderly end is no protective stop"
 
 
 def _interrupt(thread: int) -> None:

@@ -48,6 +48,22 @@ def test_silence_holds_until_somebody_releases() -> None:
     assert not switch.must_hold(99.0)
 
 
+def test_silence_at_rest_stops_nothing_and_ends_the_lease_later() -> None:
+    switch = DeadMan(0.4)
+    switch.hear("beat anna", 0.0)
+    switch.hear("rest anna", 0.3)
+    assert not switch.must_hold(5.0), "a busy driver of a resting arm"
+    switch.hear("beat ben", 5.0)
+    assert switch.holder == "anna"
+    switch.hear("beat anna", 5.1)
+    assert switch.must_hold(5.6)
+    switch = DeadMan(0.4)
+    switch.hear("rest anna", 0.0)
+    assert not switch.must_hold(watchdog.LEASE + 0.1)
+    switch.hear("beat ben", watchdog.LEASE + 0.2)
+    assert switch.holder == "ben"
+
+
 def test_only_one_is_followed() -> None:
     switch = DeadMan(0.4)
     switch.hear("beat anna", 0.0)
