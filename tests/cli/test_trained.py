@@ -132,7 +132,8 @@ def test_deploy_signs_lists_rolls_back_and_refuses(workplace: Path) -> None:
     second = home / "other"
     shutil.copytree(first, second)
     activate(second)
-    assert invoke(*line, "--list").stdout.split() == ["other", "active", first.name, "previous"]
+    listed = invoke(*line, "--list").stdout.splitlines()
+    assert sorted(listed) == sorted(["other  active", f"{first.name}  previous"])
     back = invoke(*line, "--rollback", "--require", str(public))
     assert back.exit_code == 0 and back.stdout.startswith(f"kuka-3 uses {first.name} again")
     with (second / "policy/saved_model.pb").open("ab") as file:
