@@ -1,4 +1,4 @@
-.PHONY: demo headline headline-bottles test lint bench bench-collect fidelity fuzz soak bench-densities bench-convert bench-read bench-trunks clean
+.PHONY: demo headline headline-bottles test lint bench bench-collect fidelity fuzz soak bench-densities bench-convert bench-read bench-trunks bench-labels clean
 SHELL := /bin/bash
 PYTHON := python3.11
 BIN := .venv/bin
@@ -55,6 +55,10 @@ bench-convert: $(READY)
 # Examples read per second, and how long training waits for them.
 bench-read: $(READY)
 	$(BIN)/python benchmarks/read.py
+
+# Labels from image differences against the simulator, with cameras that are noisy, drift and move.
+bench-labels: $(READY)
+	$(BIN)/python benchmarks/labels.py
 
 # Kills collections at random moments, a hundred times, and looks for what was lost.
 soak: $(READY)

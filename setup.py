@@ -47,6 +47,8 @@ DEVELOPMENT = [
     "ruff>=0.17,<0.18",
 ]
 
+SIGNING = ["cryptography>=45"]
+
 # Beam's file systems for gs://, s3:// and hdfs://, and the runners that need more than Beam.
 EXTRAS = {
     "aws": ["apache-beam[aws]>=2.77,<3"],
@@ -54,6 +56,7 @@ EXTRAS = {
     "dev": DEVELOPMENT,
     "gcp": ["apache-beam[gcp]>=2.77,<3"],
     "hdfs": ["apache-beam[hadoop]>=2.77,<3"],
+    "sign": SIGNING,
     "tfds": ["mlcroissant>=1.1,<2"],
 }
 

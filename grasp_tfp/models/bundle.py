@@ -27,6 +27,9 @@ __all__ = ["FORMAT_VERSION", "Bundle", "export", "in_memory", "load"]
 
 FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
+SEAL = ("SHA256SUMS", "SHA256SUMS.sig")
+"""Written beside when the bundle is deployed."""
+
 TOLERANCE = 1e-3
 """Largest difference to the recorded answer, relative to 1 plus its size, that other hardware may cause."""
 
@@ -210,15 +213,14 @@ def _check_files(path: Path, expected: dict[str, str]) -> None:
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file but the manifest; links and the like have none, and so never match."""
+    """SHA-256 of every file but the manifest and the seal; links and the like have none, and so never match."""
     hashes = {}
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not path.is_dir():
             regular = path.is_file() and not path.is_symlink()
             content = hashlib.sha256(path.read_bytes()).hexdigest() if regular else "not a regular file"
             hashes[path.relative_to(folder).as_posix()] = content
-    hashes.pop(MANIFEST, None)
-    return hashes
+    return {name: content for name, content in hashes.items() if name not in (MANIFEST, *SEAL)}
 
 
 def _digest(manifest: dict[str, Any]) -> str:

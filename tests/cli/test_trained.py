@@ -6,8 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from typer.testing import CliRunner, Result
 
+from grasp_tfp.robots.deployment import activate
 from graspctl.main import app
 from graspctl.train import MODELS
 
@@ -111,9 +114,42 @@ def test_deploy_refuses_an_altered_bundle(workplace: Path) -> None:
     assert not (workplace / "deployed").exists()
 
 
+def test_deploy_signs_lists_rolls_back_and_refuses(workplace: Path) -> None:
+    """What was tampered with, or is not signed as required, is refused, and the active bundle stays."""
+    private, public = workplace / "lab.pem", workplace / "lab.pub"
+    key = ed25519.Ed25519PrivateKey.generate()
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    home, line = workplace / "cells/kuka-3", ["deploy", "--robot", "kuka-3", "--to", "cells"]
+    unsigned = invoke(*line, "--require", str(public))
+    assert unsigned.exit_code == 4 and not (home / "active").exists()
+    signed = invoke(*line, "--sign", str(private), "--require", str(public))
+    assert signed.exit_code == 0, (signed.output, signed.exception)
+    first = (home / "active").resolve()
+    assert {"SHA256SUMS", "SHA256SUMS.sig", "manifest.json", "policy"} == {path.name for path in first.iterdir()}
+    verified = invoke("deploy", "--robot", "kuka-3", "--verify", str(first), "--require", str(public))
+    assert verified.exit_code == 0 and "whole, and it answers as recorded" in verified.stdout
+    second = home / "other"
+    shutil.copytree(first, second)
+    activate(second)
+    listed = invoke(*line, "--list").stdout.splitlines()
+    assert sorted(listed) == sorted(["other  active", f"{first.name}  previous"])
+    back = invoke(*line, "--rollback", "--require", str(public))
+    assert back.exit_code == 0 and back.stdout.startswith(f"kuka-3 uses {first.name} again")
+    with (second / "policy/saved_model.pb").open("ab") as file:
+        file.write(b"x")
+    for refused in (invoke(*line, "--rollback"), invoke("deploy", "--robot", "kuka-3", "--verify", str(second))):
+        assert refused.exit_code == 4 and len(refused.stderr.splitlines()) == 1
+    assert (home / "active").resolve() == first
+
+
 @pytest.mark.parametrize(
     ("words", "phrase"),
     [
+        (["deploy", "--robot", "kuka-3", "--rollback"], "No earlier bundle"),
+        (["deploy", "--robot", "kuka-3", "--rollback", "--list"], "Expected one of RUN, --rollback"),
+        (["deploy", "--robot", "kuka-3", "--list", "--to", "lab:x"], "Run it on that machine"),
+        (["deploy", "--robot", "kuka-3", "--sign", "none.pem"], "Cannot read the private key"),
         (["train", "mfo"], "Did you mean 'mof'?"),
         (["train"], "Missing argument 'MODEL'"),
         (["train", "mof", *TINY], "it holds a finished run. Choose another --name."),

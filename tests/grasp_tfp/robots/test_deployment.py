@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grasp_tfp.errors import BundleRejected, RobotError
+from grasp_tfp.errors import BundleRejected, RobotError, UsageError
 from grasp_tfp.robots import deployment
+from grasp_tfp.robots.sealing import seal
 from grasp_tfp.robots.sim import SimRobot
 
 
@@ -52,5 +53,25 @@ def test_activating_replaces_the_link_and_keeps_both_bundles(tmp_path: Path) -> 
         copies.append(deployment.install(bundle, home, name * 4))
         active = deployment.activate(copies[-1])
         assert (active / "manifest.json").read_text() == name
-    assert sorted(path.name for path in home.iterdir()) == sorted(["active", *(copy.name for copy in copies)])
+    assert sorted(path.name for path in home.iterdir()) == sorted(
+        ["active", "previous", *(copy.name for copy in copies)]
+    )
     assert (copies[0] / "manifest.json").read_text() == "first"
+
+
+def test_rolling_back_takes_the_bundle_before_and_refuses_one_that_was_altered(tmp_path: Path) -> None:
+    home, copies = tmp_path / "kuka-3", []
+    with pytest.raises(UsageError, match="No earlier bundle"):
+        deployment.roll_back(home)
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(name)
+        copies.append(deployment.install(tmp_path / name, home, name * 4))
+        seal(copies[-1])
+        deployment.activate(copies[-1])
+    assert deployment.roll_back(home) == copies[0]
+    assert dict(deployment.installed(home)) == {copies[0].name: "active", copies[1].name: "previous"}
+    (copies[1] / "manifest.json").write_text("changed")
+    with pytest.raises(BundleRejected, match="does not match the files"):
+        deployment.roll_back(home)
+    assert (home / "active").resolve() == copies[0]
