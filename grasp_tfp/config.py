@@ -207,12 +207,20 @@ class TrainConfig:
     pose_loss: float = 0.3
     """Weight of reading the gripper's own pose off the image, which every robot knows."""
 
+    photometric: float = 0.0
+    """Strength of the random changes of brightness, contrast, saturation and hue of the training images, up to 1."""
+
+    random_shift: int = 0
+    """Largest random shift of the training images across and down, the same for both of an example [px]."""
+
     seed: int = 0
     """Start of every random choice of the run."""
 
     def __post_init__(self) -> None:
         """Reject numbers that no run can have."""
         _require_positive("train", self, "batch_size", "steps", "learning_rate", "clip_norm")
+        if self.photometric > 1:
+            raise UsageError(f"Invalid value for train.photometric: expected 0 to 1, received {self.photometric}.")
         if len(self.label_noise) not in (4, 6):
             raise UsageError(f"train.label_noise needs 4 numbers (dx, dy, dz, dyaw), or 6 with a rotation vector: "
                              f"received {self.label_noise}.")  # fmt: skip
@@ -262,6 +270,10 @@ _PAPER_VISION = VisionConfig(
     dense=(64, 64),
     dropout=0.0,
 )
+"""The paper's network. It gives neither filters nor strides: as in its nearest relative, the Grasping44 of QT-Opt, the
+first kernel is 6 x 6 with stride 2, 3 x 3 kernels of 64 channels and batch normalisation follow, and both dense layers
+have 64 units. Two more strides stand for its pooling, so that a map of 59 x 59 places, 8 pixels each, reaches the
+spatial softmax; half the channels do where maps are large, which is where a first layer's time goes."""
 
 PRESETS = {
     "laptop": Config(),

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from grasp_tfp.config import Config
 from grasp_tfp.errors import UsageError
+from grasp_tfp.models.augmentation import augmented
 from grasp_tfp.models.transformed import wrap
 from grasp_tfp.models.vision import VisionNetwork
 
@@ -96,6 +97,23 @@ class GraspNetwork(keras.Model):
         seed = tf.stack([self.config.train.seed, tf.cast(self.optimizer.iterations, tf.int32)])
         noise = tf.random.stateless_normal(tf.shape(action), seed)
         return wrap(action + noise * tf.constant(self.config.train.label_noise), self.periods)
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One step, on images that `train.photometric` and `train.random_shift` change; the step decides how."""
+        settings = self.config.train
+        if settings.photometric or settings.random_shift:
+            inputs, *rest = data
+            seed = tf.stack([settings.seed, tf.cast(self.optimizer.iterations, tf.int32)])
+            image, initial_image = augmented(
+                inputs["image"],
+                inputs["initial_image"],
+                photometric=settings.photometric,
+                shift=settings.random_shift,
+                seed=seed,
+            )
+            data = (inputs | {"image": image, "initial_image": initial_image}, *rest)
+        metrics: dict[str, tf.Tensor] = super().train_step(data)
+        return metrics
 
     def _pose_target(self, pose: tf.Tensor) -> tf.Tensor:
         """Whitened position and the direction of the jaw, which repeats as that of a grasp, (B, 5)."""

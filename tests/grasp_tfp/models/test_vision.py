@@ -1,6 +1,7 @@
 """The image network finds where things are."""
 
 import dataclasses
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,7 +9,10 @@ import pytest
 import tensorflow as tf
 
 from grasp_tfp.config import PRESETS, Config
+from grasp_tfp.models import bundle
+from grasp_tfp.models.actor import build_actor
 from grasp_tfp.models.vision import SpatialSoftmax, VisionNetwork
+from grasp_tfp.training.off_policy import optimizer
 
 
 def random_images(size: int, batch: int = 2) -> tf.Tensor:
@@ -46,6 +50,17 @@ def test_presets_are_the_network_of_the_paper(preset: str, points: int) -> None:
     assert network(random_images(64), random_images(64)).shape == (2, config.dense[-1])
     assert len(network.convolutions) == 7 and len(network.dense) == 2
     assert network.dense[0].kernel.shape[0] == points
+
+
+def test_the_paper_preset_learns_and_exports_at_its_resolution(tmp_path: Path) -> None:
+    config = dataclasses.replace(PRESETS["paper"], train=dataclasses.replace(PRESETS["paper"].train, warmup_steps=1))
+    actor = build_actor(config, "gmm")
+    actor.compile(optimizer=optimizer(config.train), jit_compile=False)
+    image = random_images(472, batch=1)
+    observation = {"image": image, "initial_image": image, "gripper_pose": tf.zeros([1, 4])}
+    losses = [actor.train_on_batch(observation, tf.zeros([1, 4]), return_dict=True)["loss"] for _ in range(2)]
+    assert np.isfinite(losses).all()
+    assert bundle.export(actor, tmp_path / "bundle", {}).image_size == 472
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])
