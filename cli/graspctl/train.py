@@ -9,6 +9,7 @@ import typer
 
 from grasp_tfp.errors import UsageError, unknown_name
 from graspctl.console import Progress, duration, load_tensorflow, print_report, rate, summary
+from graspctl.on_policy import OnPolicy, train_on_policy
 from graspctl.runs import RUNS, start_run
 
 __all__ = ["MODELS", "train"]
@@ -37,19 +38,37 @@ def train(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Short for --set train.seed=….")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Folder in runs/; the model's name if unset.")] = None,
+    on_policy: Annotated[
+        bool, typer.Option("--on-policy", help="Collect in the simulator with the policy while it learns.")
+    ] = False,
+    task: Annotated[str, typer.Option("--task", help="On-policy: what lies in the tray.")] = "blocks",
+    logs: Annotated[
+        Path | None, typer.Option("--logs", help="On-policy: random trials to begin with; collected if unset.")
+    ] = None,
+    random_trials: Annotated[
+        int, typer.Option("--random-trials", help="On-policy: how many to begin with, without --logs.")
+    ] = 20_000,
+    collectors: Annotated[int, typer.Option("--collectors", min=1, help="On-policy: processes that collect.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
 ) -> None:
     """Example: graspctl train mof
 
     Fits an actor to the successful grasps of a dataset, or a critic to all of them, and writes a policy bundle.
-    The same line continues a run that was interrupted.
+    The same line continues a run that was interrupted. With --on-policy it needs no dataset.
     """
     if model not in MODELS:
         raise unknown_name("model", model, MODELS)
-    from grasp_datasets.input_pipeline import open_dataset
     from grasp_tfp.config import load_config
 
     config = load_config(preset, config_file, [*(settings or []), *([] if seed is None else [f"train.seed={seed}"])])
+    if on_policy:
+        return train_on_policy(OnPolicy(model, config, task, logs, random_trials, collectors, name), as_json)
+    _train_off_policy(model, config, data, name, as_json)
+
+
+def _train_off_policy(model: str, config: Any, data: Path, name: str | None, as_json: bool) -> None:
+    from grasp_datasets.input_pipeline import open_dataset
+
     dataset, run = open_dataset(data), RUNS / (name or model)
     _refuse_small(data, dataset.metadata["image_size"], config.vision.image_size)
     load_tensorflow()
