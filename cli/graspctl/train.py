@@ -23,7 +23,9 @@ CRITERIA = {
 }
 
 PICTURE_EPOCHS = 4
-"""Epochs between two pictures in TensorBoard."""
+"""Epochs between two pictures and two evaluations in TensorBoard."""
+
+EVALUATION_TRIALS = 200
 
 
 def train(
@@ -78,7 +80,8 @@ def _train_off_policy(model: str, config: Any, data: Path, name: str | None, as_
     from grasp_tfp.models import bundle
     from grasp_tfp.training import off_policy
 
-    network = _network(model, config, dataset.metadata)
+    with off_policy.on_every_gpu():
+        network = _network(model, config, dataset.metadata)
     with Progress(f"train {model}") as progress:
         report = off_policy.train(
             network,
@@ -86,7 +89,7 @@ def _train_off_policy(model: str, config: Any, data: Path, name: str | None, as_
             validation,
             run,
             progress=lambda done, total, loss: progress.update(done, total, f"{network.criterion} {loss:.3f}"),
-            callbacks=_pictures(run, network, dataset.metadata),
+            callbacks=_watching(model, run, network, dataset.metadata),
         )
     card = {"cell": dataset.metadata["cell"], "training": dataclasses.asdict(report)}
     policy = bundle.export(
@@ -133,15 +136,22 @@ def _network(model: str, config: Any, metadata: dict[str, Any]) -> Any:
     return build_actor(config, "mof" if model == "prior" else model)
 
 
-def _pictures(run: Path, network: Any, metadata: dict[str, Any]) -> Sequence[Any]:
-    """What draws pictures for TensorBoard, if the simulator has the cell that the data come from."""
+def _watching(model: str, run: Path, network: Any, metadata: dict[str, Any]) -> Sequence[Any]:
+    """What evaluates and draws for TensorBoard, if the simulator has the cell that the data come from."""
     from grasp_tfp.experiments.training_pictures import TrainingPictures
+    from grasp_tfp.policies.actor import ActorPolicy
+    from grasp_tfp.policies.critic import CemPolicy
     from grasp_tfp.sim.tasks import TASKS, describe_cell_of
+    from grasp_tfp.training.monitor import Monitor
 
     tasks = [task for task in metadata["tasks"] if task in TASKS]
     if not tasks or metadata["cell"] != describe_cell_of(tasks):
         return []
-    return [TrainingPictures(run / "tensorboard", network, tasks[0], PICTURE_EPOCHS)]
+    folder, policy = run / "tensorboard", CemPolicy if model == "critic" else ActorPolicy
+    pictures = TrainingPictures(folder, network, tasks[0], PICTURE_EPOCHS)
+    if model == "prior":
+        return [pictures]
+    return [pictures, Monitor(folder, network, tasks[0], policy, every=PICTURE_EPOCHS, trials=EVALUATION_TRIALS)]
 
 
 def _calibrated(policy: Any, data: Path, config: Any, run: Path) -> dict[str, Any]:

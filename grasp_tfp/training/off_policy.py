@@ -1,5 +1,6 @@
 """Fitting an actor, a critic or both to recorded trials (Sections IV-B and VI-B)."""
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -15,7 +16,7 @@ from grasp_tfp.models.network import GraspNetwork
 from grasp_tfp.training.checkpoints import Checkpoints
 from grasp_tfp.training.data_check import check_examples
 
-__all__ = ["EPOCH_STEPS", "TrainingReport", "optimizer", "train"]
+__all__ = ["EPOCH_STEPS", "TrainingReport", "on_every_gpu", "optimizer", "train"]
 
 EPOCH_STEPS = 250
 """Steps between two validations, and between two checkpoints."""
@@ -113,6 +114,17 @@ def train(
         validation_loss=validation_loss,
         seconds=time.perf_counter() - started,
     )
+
+
+def on_every_gpu() -> contextlib.AbstractContextManager[Any]:
+    """Where to build a model: the scope of a `MirroredStrategy` if there are several GPUs, otherwise nowhere special.
+
+    This was never run on several GPUs.
+    """
+    if len(tf.config.list_physical_devices("GPU")) < 2:
+        return contextlib.nullcontext()
+    scope: contextlib.AbstractContextManager[Any] = tf.distribute.MirroredStrategy().scope()
+    return scope
 
 
 def optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
