@@ -120,6 +120,7 @@ def test_the_newest_checkpoint_collects_and_a_new_collector_takes_new_scenes(
         folder.mkdir(parents=True)
         network = on_policy._build(job)
         network.vision.set_mean_images(*np.full((2, 16, 16, 3), step, np.float32))
+        network.set_action_statistics([0.0, 0.0, -0.05, 0.0], [0.02 * step] * 4)
         np.savez(folder / "weights.npz", *network.get_weights())
     collect_forever(job, lambda success: None, stopped=after(5))
     collect_forever(job, lambda success: None, stopped=after(2))
