@@ -204,6 +204,13 @@ class TrainConfig:
     label_noise: tuple[float, ...] = (0.003, 0.003, 0.010, math.radians(2))
     """Standard deviation of the noise added to the numbers of every label, such as (dx, dy, dz) [m] and dyaw [rad]."""
 
+    entropy: float = 0.0
+    """Weight α of the maximum-entropy regulariser of an actor (Section IV-B), which training on its own grasps may
+    need; 0 for none."""
+
+    patience: int = 0
+    """Epochs in a row without a better validation loss after which training ends early; 0 for never."""
+
     pose_loss: float = 0.3
     """Weight of reading the gripper's own pose off the image, which every robot knows."""
 

@@ -9,6 +9,7 @@ import typer
 
 from grasp_tfp.errors import UsageError, unknown_name
 from graspctl.console import Progress, duration, load_tensorflow, print_report, rate, summary
+from graspctl.on_policy import OnPolicy, train_on_policy
 from graspctl.runs import RUNS, start_run
 
 __all__ = ["MODELS", "train"]
@@ -22,7 +23,9 @@ CRITERIA = {
 }
 
 PICTURE_EPOCHS = 4
-"""Epochs between two pictures in TensorBoard."""
+"""Epochs between two pictures and two evaluations in TensorBoard."""
+
+EVALUATION_TRIALS = 200
 
 
 def train(
@@ -37,19 +40,37 @@ def train(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Short for --set train.seed=….")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Folder in runs/; the model's name if unset.")] = None,
+    on_policy: Annotated[
+        bool, typer.Option("--on-policy", help="Collect in the simulator with the policy while it learns.")
+    ] = False,
+    task: Annotated[str, typer.Option("--task", help="On-policy: what lies in the tray.")] = "blocks",
+    logs: Annotated[
+        Path | None, typer.Option("--logs", help="On-policy: random trials to begin with; collected if unset.")
+    ] = None,
+    random_trials: Annotated[
+        int, typer.Option("--random-trials", help="On-policy: how many to begin with, without --logs.")
+    ] = 20_000,
+    collectors: Annotated[int, typer.Option("--collectors", min=1, help="On-policy: processes that collect.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
 ) -> None:
     """Example: graspctl train mof
 
     Fits an actor to the successful grasps of a dataset, or a critic to all of them, and writes a policy bundle.
-    The same line continues a run that was interrupted.
+    The same line continues a run that was interrupted. With --on-policy it needs no dataset.
     """
     if model not in MODELS:
         raise unknown_name("model", model, MODELS)
-    from grasp_datasets.input_pipeline import open_dataset
     from grasp_tfp.config import load_config
 
     config = load_config(preset, config_file, [*(settings or []), *([] if seed is None else [f"train.seed={seed}"])])
+    if on_policy:
+        return train_on_policy(OnPolicy(model, config, task, logs, random_trials, collectors, name), as_json)
+    _train_off_policy(model, config, data, name, as_json)
+
+
+def _train_off_policy(model: str, config: Any, data: Path, name: str | None, as_json: bool) -> None:
+    from grasp_datasets.input_pipeline import open_dataset
+
     dataset, run = open_dataset(data), RUNS / (name or model)
     _refuse_small(data, dataset.metadata["image_size"], config.vision.image_size)
     load_tensorflow()
@@ -59,7 +80,8 @@ def train(
     from grasp_tfp.models import bundle
     from grasp_tfp.training import off_policy
 
-    network = _network(model, config, dataset.metadata)
+    with off_policy.on_every_gpu():
+        network = _network(model, config, dataset.metadata)
     with Progress(f"train {model}") as progress:
         report = off_policy.train(
             network,
@@ -67,7 +89,7 @@ def train(
             validation,
             run,
             progress=lambda done, total, loss: progress.update(done, total, f"{network.criterion} {loss:.3f}"),
-            callbacks=_pictures(run, network, dataset.metadata),
+            callbacks=_watching(model, run, network, dataset.metadata),
         )
     card = {"cell": dataset.metadata["cell"], "training": dataclasses.asdict(report)}
     policy = bundle.export(
@@ -114,15 +136,22 @@ def _network(model: str, config: Any, metadata: dict[str, Any]) -> Any:
     return build_actor(config, "mof" if model == "prior" else model)
 
 
-def _pictures(run: Path, network: Any, metadata: dict[str, Any]) -> Sequence[Any]:
-    """What draws pictures for TensorBoard, if the simulator has the cell that the data come from."""
+def _watching(model: str, run: Path, network: Any, metadata: dict[str, Any]) -> Sequence[Any]:
+    """What evaluates and draws for TensorBoard, if the simulator has the cell that the data come from."""
     from grasp_tfp.experiments.training_pictures import TrainingPictures
+    from grasp_tfp.policies.actor import ActorPolicy
+    from grasp_tfp.policies.critic import CemPolicy
     from grasp_tfp.sim.tasks import TASKS, describe_cell_of
+    from grasp_tfp.training.monitor import Monitor
 
     tasks = [task for task in metadata["tasks"] if task in TASKS]
     if not tasks or metadata["cell"] != describe_cell_of(tasks):
         return []
-    return [TrainingPictures(run / "tensorboard", network, tasks[0], PICTURE_EPOCHS)]
+    folder, policy = run / "tensorboard", CemPolicy if model == "critic" else ActorPolicy
+    pictures = TrainingPictures(folder, network, tasks[0], PICTURE_EPOCHS)
+    if model == "prior":
+        return [pictures]
+    return [pictures, Monitor(folder, network, tasks[0], policy, every=PICTURE_EPOCHS, trials=EVALUATION_TRIALS)]
 
 
 def _calibrated(policy: Any, data: Path, config: Any, run: Path) -> dict[str, Any]:

@@ -23,6 +23,9 @@ DENSITIES: dict[str, type[keras.layers.Layer]] = {
     "real-nvp": RealNVPHead,
 }
 
+ENTROPY_SAMPLES = 4
+"""Samples from each component in a training step."""
+
 
 class Actor(GraspNetwork):
     """A conditional density over grasps.
@@ -56,6 +59,8 @@ class Actor(GraspNetwork):
         self.head = DENSITIES[density](self.action_size, config.density, name=density)
         self.pose = keras.layers.Dense(5, name="gripper_pose") if pose is None else pose
         self.nll = keras.metrics.Mean("nll")
+        if config.train.entropy:
+            self.entropy = keras.metrics.Mean("entropy")
 
     def call(self, observation: Tensors) -> Tensors:
         """The parameters of the density, as plain tensors."""
@@ -83,12 +88,21 @@ class Actor(GraspNetwork):
         sample_weight: tf.Tensor | None = None,
         training: bool = True,
     ) -> tf.Tensor:
-        """The negative log-likelihood of Section IV-B, weighted with the reward, and the auxiliary pose loss."""
+        """The loss of Section IV-B, its likelihoods weighted with the reward, and the auxiliary pose loss."""
         observation, parameters = x or {}, y_pred or {}
         action = self.with_label_noise(y) if training else y
-        nll = negative_log_likelihood(self.density_of(parameters), action, sample_weight)
+        density = self.density_of(parameters)
+        nll = negative_log_likelihood(density, action, sample_weight)
         self.nll.update_state(nll)
-        return nll + self.pose_error(observation, parameters["gripper_pose"])
+        loss = nll + self.pose_error(observation, parameters["gripper_pose"])
+        return loss - self._entropy_bonus(density) if training and self.config.train.entropy else loss
+
+    def _entropy_bonus(self, density: ComponentMixture) -> tf.Tensor:
+        """α times the entropy, by the stratified estimate that keeps the gradient of the mixture's weights."""
+        seed = tf.stack([self.config.train.seed + 1, tf.cast(self.optimizer.iterations, tf.int32)])
+        entropy = tf.reduce_mean(density.entropy(seed=seed, num_samples=ENTROPY_SAMPLES))
+        self.entropy.update_state(entropy)
+        return self.config.train.entropy * entropy
 
     @tf.function(reduce_retracing=True)
     def act(self, observation: Tensors, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,8 +1,8 @@
 """Fitting an actor, a critic or both to recorded trials (Sections IV-B and VI-B)."""
 
+import contextlib
 import dataclasses
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,8 +13,10 @@ import tensorflow as tf
 
 from grasp_tfp.config import TrainConfig
 from grasp_tfp.models.network import GraspNetwork
+from grasp_tfp.training.checkpoints import Checkpoints
+from grasp_tfp.training.data_check import check_examples
 
-__all__ = ["EPOCH_STEPS", "TrainingReport", "optimizer", "train"]
+__all__ = ["EPOCH_STEPS", "TrainingReport", "on_every_gpu", "optimizer", "train"]
 
 EPOCH_STEPS = 250
 """Steps between two validations, and between two checkpoints."""
@@ -40,16 +42,16 @@ class TrainingReport:
     """What validation measured: `nll`, the negative log-likelihood of the actions, `bce`, the binary cross-entropy of
     the successes, or `joint`, the sum of both [nat]."""
 
-    validation_loss: float
-    """The criterion on the validation examples under these weights, without label noise [nat]."""
+    validation_loss: float | None
+    """The criterion on the validation examples under these weights, without label noise [nat]; None without any."""
 
     seconds: float
 
 
 def train(
     model: GraspNetwork,
-    batches: tf.data.Dataset,
-    validation: tf.data.Dataset,
+    batches: tf.data.Dataset | Callable[[int], tf.data.Dataset],
+    validation: tf.data.Dataset | None,
     run: Path,
     *,
     progress: Progress | None = None,
@@ -64,28 +66,35 @@ def train(
 
     Args:
         model: What to fit; its `config.train` says how.
-        batches: Endless batches of what its `fit` takes, the same on every pass.
-        validation: The same from other trials, in a single pass.
+        batches: Endless batches of what its `fit` takes, the same on every pass; or what gives those that follow a
+            number of steps, which need not be the same.
+        validation: The same from other trials, in a single pass; None where the last average is to be kept.
         run: Folder for checkpoints, TensorBoard's files and `history.csv`.
         progress: Called with steps done, steps in all, and the last step's criterion.
-        callbacks: Called by Keras too, such as for pictures.
+        callbacks: Called by Keras too, such as for pictures; before the epoch goes into `history.csv`.
+
+    Raises:
+        UsageError: Nothing can be learnt from such examples.
     """
     started = time.perf_counter()
     config = model.config.train
-    model.adapt(*_joined(batches.take(ADAPT_BATCHES)))
+    after = batches if callable(batches) else batches.skip
+    examples = _joined(after(0).take(ADAPT_BATCHES))
+    check_examples(*examples)
+    model.adapt(*examples)
     model.compile(optimizer=optimizer(config), jit_compile=False)
-    checkpoints = _Checkpoints(run / "checkpoints", validation)
+    checkpoints = Checkpoints(run / "checkpoints", validation, config.patience)
     done = checkpoints.restore(model)
     every = [
         checkpoints,
+        *callbacks,
         keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False),
         _History(run / "history.csv"),
         _Steps(config.steps, progress),
-        *callbacks,
     ]
     if done < config.steps:
         model.fit(
-            batches.skip(done),
+            after(done),
             initial_epoch=done // EPOCH_STEPS,
             epochs=math.ceil(config.steps / EPOCH_STEPS),
             steps_per_epoch=EPOCH_STEPS,
@@ -93,17 +102,29 @@ def train(
             shuffle=False,
             verbose=0,
         )
+    steps = int(model.optimizer.iterations)
     validation_loss, best_step = checkpoints.restore_best(model)
     return TrainingReport(
         run=str(run),
         model=model.describe()["model"],
         parameters=model.count_params(),
-        steps=config.steps,
+        steps=steps,
         best_step=best_step,
         criterion=model.criterion,
         validation_loss=validation_loss,
         seconds=time.perf_counter() - started,
     )
+
+
+def on_every_gpu() -> contextlib.AbstractContextManager[Any]:
+    """Where to build a model: the scope of a `MirroredStrategy` if there are several GPUs, otherwise nowhere special.
+
+    This was never run on several GPUs.
+    """
+    if len(tf.config.list_physical_devices("GPU")) < 2:
+        return contextlib.nullcontext()
+    scope: contextlib.AbstractContextManager[Any] = tf.distribute.MirroredStrategy().scope()
+    return scope
 
 
 def optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
@@ -130,52 +151,6 @@ class _Schedule(keras.optimizers.schedules.LearningRateSchedule):
         return {"peak": self.peak, "warmup_steps": self.warmup_steps, "steps": self.steps}
 
 
-class _Checkpoints(keras.callbacks.Callback):
-    """Keeps the last state of a run, to continue from, and the best average of its weights.
-
-    A file takes its name when it is whole, so that a crash leaves the one before.
-    """
-
-    def __init__(self, folder: Path, validation: tf.data.Dataset) -> None:
-        super().__init__()
-        self._last, self._best = folder / "last.weights.h5", folder / "best.weights.h5"
-        self._validation = validation
-        self._best_loss = float("inf")
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def restore(self, model: GraspNetwork) -> int:
-        """Loads the last state, if there is one; returns how many steps it had made."""
-        model.optimizer.build(model.trainable_variables)
-        if self._best.exists():
-            self._best_loss, _ = self.restore_best(model)
-        if self._last.exists():
-            model.load_weights(self._last)
-        return int(model.optimizer.iterations)
-
-    def restore_best(self, model: GraspNetwork) -> tuple[float, int]:
-        """Loads the best weights; returns their validation loss and how many steps they had made."""
-        model.load_weights(self._best)
-        return self._loss(model), int(model.optimizer.iterations)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Judges the average of the weights, and writes what is to be kept."""
-        model = self.model
-        weights = [variable.numpy() for variable in model.trainable_variables]
-        model.optimizer.finalize_variable_values(model.trainable_variables)
-        loss = self._loss(model)
-        if loss < self._best_loss:
-            self._best_loss = loss
-            _save(model, self._best)
-        for variable, value in zip(model.trainable_variables, weights, strict=True):
-            variable.assign(value)
-        _save(model, self._last)
-        if logs is not None:
-            logs[f"val_{model.criterion}"] = loss
-
-    def _loss(self, model: GraspNetwork) -> float:
-        return float(model.evaluate(self._validation, verbose=0, return_dict=True)[model.criterion])
-
-
 class _History(keras.callbacks.Callback):
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -200,12 +175,6 @@ class _Steps(keras.callbacks.Callback):
         self.model.stop_training = step >= self._total
         if self._progress:
             self._progress(step, self._total, float((logs or {})[self.model.criterion]))
-
-
-def _save(model: GraspNetwork, path: Path) -> None:
-    partial = path.with_name(f".{path.name}")
-    model.save_weights(partial, overwrite=True)
-    os.replace(partial, path)
 
 
 def _joined(batches: tf.data.Dataset) -> tuple[dict[str, tf.Tensor], tf.Tensor]:

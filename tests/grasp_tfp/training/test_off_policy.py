@@ -43,6 +43,8 @@ def fitted(run: Path, steps: int) -> TrainingReport:
 
 def test_fit_raises_the_likelihood_of_new_scenes_and_leaves_its_records(tmp_path: Path) -> None:
     early, late = fitted(tmp_path / "early", 10), fitted(tmp_path / "late", 250)
+    assert early.validation_loss is not None
+    assert late.validation_loss is not None
     assert late.validation_loss < early.validation_loss - 0.5
     assert 0 < late.best_step <= 250
     assert (tmp_path / "late" / "history.csv").read_text().startswith("step,")
