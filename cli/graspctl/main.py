@@ -12,6 +12,7 @@ from grasp_tfp.errors import GraspError
 from graspctl.collect import collect
 from graspctl.convert import convert
 from graspctl.deploy import deploy
+from graspctl.doctor import doctor
 from graspctl.evaluate import evaluate
 from graspctl.logs import logs
 from graspctl.reproduce import reproduce
@@ -53,6 +54,7 @@ app.command(short_help="Fit an actor to a dataset.")(train)
 app.command("eval", short_help="Count how often a policy grasps.")(evaluate)
 app.command(short_help="Make a policy the one a robot uses.")(deploy)
 app.command(short_help="Repeat an experiment of the paper.")(reproduce)
+app.command(short_help="Check the installation.")(doctor)
 app.add_typer(logs, name="logs", short_help="Look into logs.")
 
 
