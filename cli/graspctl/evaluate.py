@@ -1,6 +1,7 @@
 """`graspctl eval`: how often policies grasp, on the same scenes."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from grasp_tfp.errors import UsageError
 from graspctl.console import Progress, duration, print_report, summary
 from graspctl.runs import PRETRAINED, RUNS, find_run, load_policy, write_json
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "recorded_cell"]
 
 TRIALS = 500
 SIM_SEED = 1_000_000
@@ -81,6 +82,12 @@ def _cell(robot: str | None, task: str | None) -> Any:
             f"Expected --task with --sim only, received {task!r}: the fleet file says what {robot} grasps."
         )
     return find_robot(robot)
+
+
+def recorded_cell(report: Mapping[str, Any]) -> Any:
+    """The cell of an evaluation that was written before, a `grasp_tfp.robots.fleet.FleetEntry`."""
+    name, task = report["robot"], report["task"]
+    return _cell(None, task if name != "sim" else None) if name in ("sim", f"sim-{task}") else _cell(name, None)
 
 
 def _plan(policy: str, given: list[Path]) -> tuple[list[str], dict[str, Path]]:

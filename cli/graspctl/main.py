@@ -15,6 +15,7 @@ from graspctl.deploy import deploy
 from graspctl.doctor import doctor
 from graspctl.evaluate import evaluate
 from graspctl.logs import logs
+from graspctl.report import report
 from graspctl.reproduce import reproduce
 from graspctl.train import train
 
@@ -53,6 +54,7 @@ app.command(short_help="Turn logs into a dataset.")(convert)
 app.command(short_help="Fit an actor to a dataset.")(train)
 app.command("eval", short_help="Count how often a policy grasps.")(evaluate)
 app.command(short_help="Make a policy the one a robot uses.")(deploy)
+app.command(short_help="Write a run as one page.")(report)
 app.command(short_help="Repeat an experiment of the paper.")(reproduce)
 app.command(short_help="Check the installation.")(doctor)
 app.add_typer(logs, name="logs", short_help="Look into logs.")
