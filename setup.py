@@ -17,6 +17,7 @@ RUNTIME = [
     "mcap>=1.3,<2",
     "numba>=0.61,<1",
     "numpy>=2,<3",
+    "packaging>=24",
     "pillow>=11,<13",
     "protobuf>=5,<7",
     "pybullet>=3.2.7,<4",

@@ -1,6 +1,7 @@
 """`graspctl eval`: how often policies grasp, on the same scenes."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from graspctl.console import Progress, duration, print_report, summary
 from graspctl.protocol import evaluate_runs
 from graspctl.runs import PRETRAINED, RUNS, find_run, load_policy, write_json
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "recorded_cell"]
 
 TRIALS = 500
 RUNS_OF_THE_PAPER, TRIALS_OF_A_RUN = 6, 30
@@ -105,6 +106,12 @@ def _cell(robot: str | None, task: str | None) -> Any:
             f"Expected --task with --sim only, received {task!r}: the fleet file says what {robot} grasps."
         )
     return find_robot(robot)
+
+
+def recorded_cell(report: Mapping[str, Any]) -> Any:
+    """The cell of an evaluation that was written before, a `grasp_tfp.robots.fleet.FleetEntry`."""
+    name, task = report["robot"], report["task"]
+    return _cell(None, task if name != "sim" else None) if name in ("sim", f"sim-{task}") else _cell(name, None)
 
 
 def _plan(policy: str, given: list[Path]) -> tuple[list[str], dict[str, Path]]:

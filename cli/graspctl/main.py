@@ -12,9 +12,11 @@ from grasp_tfp.errors import GraspError
 from graspctl.collect import collect
 from graspctl.convert import convert
 from graspctl.deploy import deploy
+from graspctl.doctor import doctor
 from graspctl.evaluate import evaluate
 from graspctl.fleet import robots
 from graspctl.logs import logs
+from graspctl.report import report
 from graspctl.reproduce import reproduce
 from graspctl.train import train
 
@@ -53,7 +55,9 @@ app.command(short_help="Turn logs into a dataset.")(convert)
 app.command(short_help="Fit an actor to a dataset.")(train)
 app.command("eval", short_help="Count how often a policy grasps.")(evaluate)
 app.command(short_help="Make a policy the one a robot uses.")(deploy)
+app.command(short_help="Write a run as one page.")(report)
 app.command(short_help="Repeat an experiment of the paper.")(reproduce)
+app.command(short_help="Check the installation.")(doctor)
 app.add_typer(logs, name="logs", short_help="Look into logs.")
 app.add_typer(robots, name="robots", short_help="Look at the fleet, simulate an arm.")
 

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from grasp_tfp.models.actor import Actor
 from grasp_tfp.config import NUM_SAMPLES
+from grasp_tfp.models.actor import Actor
 from grasp_tfp.quiet import quiet_stderr
 
 __all__ = ["LiteActor", "lite_actor", "lite_model"]

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from grasp_tfp.config import Config
+from grasp_tfp.config import NUM_SAMPLES, Config
 from grasp_tfp.models.actor import Actor, build_actor
 from grasp_tfp.models.lite import LiteActor, lite_actor
-from grasp_tfp.config import NUM_SAMPLES
 
 
 @pytest.fixture(scope="module")
