@@ -39,7 +39,7 @@ def select_fleet(
         os.environ[FLEET] = str(fleet)
 
 
-@robots.command("list")
+@robots.command("list", short_help="The robots of the fleet file.")
 def list_robots(as_json: AsJson = False) -> None:
     """Example: graspctl robots list"""
     from grasp_tfp.robots.fleet import load_fleet
@@ -47,11 +47,12 @@ def list_robots(as_json: AsJson = False) -> None:
     fleet = load_fleet()
     if as_json:
         return print_report({name: dataclasses.asdict(entry) for name, entry in fleet.items()})
+    typer.echo(f"{'robot':<12}{'driver':<12}{'task':<18}address")
     for name, entry in fleet.items():
         typer.echo(f"{name:<12}{entry.driver:<12}{entry.task:<18}{entry.settings.get('url', '')}".rstrip())
 
 
-@robots.command()
+@robots.command(short_help="What the fleet file says of a robot.")
 def show(name: Name) -> None:
     """Example: graspctl robots show kuka-3
 
@@ -67,7 +68,7 @@ def show(name: Name) -> None:
     print_report(table)
 
 
-@robots.command()
+@robots.command(short_help="What has to be right before a robot moves.")
 def check(name: Name, as_json: AsJson = False) -> None:
     """Example: graspctl robots check kuka-3
 
@@ -96,7 +97,7 @@ def check(name: Name, as_json: AsJson = False) -> None:
         raise RobotError(f"{name} is not ready: {', '.join(wrong)}. Nothing has moved.")
 
 
-@robots.command()
+@robots.command(short_help="Make one small move.")
 def jog(
     name: Name,
     steps: Annotated[list[str], typer.Argument(metavar="x=METRES …", help="x, y, z in metres, yaw in degrees.")],
@@ -128,7 +129,7 @@ def jog(
     typer.echo(f"{name} went from {_told(before)} to {_told(after)}, by {_told(relative_action(before, after))}.")
 
 
-@robots.command("pin-camera")
+@robots.command("pin-camera", short_help="Keep what the camera sees.")
 def pin_camera(name: Name) -> None:
     """Example: graspctl robots pin-camera kuka-3
 
@@ -144,7 +145,7 @@ def pin_camera(name: Name) -> None:
     summary(str(path), [f"the view of {name}; the arm did not move"], f"graspctl robots check {name}")
 
 
-@robots.command()
+@robots.command(short_help="Serve a simulated arm through rosbridge.")
 def simulate(
     name: Name,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 for any that is free.")] = 9090,
@@ -182,7 +183,7 @@ def simulate(
     asyncio.run(serve(entry, table, host=host, port=port, started=started, **options))
 
 
-@robots.command()
+@robots.command(short_help="Print the dead man's switch of an arm.")
 def watchdog(name: Name) -> None:
     """Example: graspctl robots watchdog kuka-3 > watchdog.py
 

@@ -50,7 +50,7 @@ def lab(fleet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_shipped_fleet() -> None:
     listed = invoke("robots", "list")
     assert listed.exit_code == 0
-    assert len(listed.stdout.splitlines()) == 7
+    assert len(listed.stdout.splitlines()) == 1 + 7
     assert json.loads(invoke("robots", "list", "--json").stdout)["kuka-3"]["driver"] == "sim"
     assert "ok    cell            simulated, blocks" in invoke("robots", "check", "kuka-3").stdout
     refused = invoke("robots", "watchdog", "kuka-3")
