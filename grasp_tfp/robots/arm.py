@@ -44,7 +44,7 @@ BEAT = 0.05
 """Time between two heartbeats, and between two looks at a moving arm [s]."""
 
 STATUS_AGE = 1.0
-"""Longest silence of the dead man's switch [s]."""
+"""Longest silence of the dead man's switch [s], and at least twice its own limit."""
 
 FIRST_MESSAGE = 3.0
 """Longest wait for a topic's first message [s]; rosbridge does not say that a topic has another type."""
@@ -136,6 +136,7 @@ class Arm:
         self._stopped = ""
         self._interrupted = False
         self._moving = False
+        self._patience = max(STATUS_AGE, 2 * settings.limits.watchdog_timeout_s)
         self._closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"graspctl {name}", daemon=True)
@@ -171,12 +172,14 @@ class Arm:
             RobotError: None arrives in time.
         """
         limit = self.settings.camera.max_image_age_s
-        frame: Frame = self._wait(self._fresh(lambda: self._frame, newer_than, limit, FIRST_MESSAGE, "camera image"))
+        frame: Frame = self._wait(
+            self._fresh(lambda: self._frame, newer_than, limit, max(limit, FIRST_MESSAGE), "camera image")
+        )
         return frame
 
     def watchdog_status(self) -> Message | None:
         """What the dead man's switch says; None if it says nothing."""
-        if self._status is None or time.monotonic() - self._status[1] > STATUS_AGE:
+        if self._status is None or time.monotonic() - self._status[1] > self._patience:
             return None
         return self._status[0]
 
@@ -395,7 +398,7 @@ class Arm:
                 await self._arrived(target, seconds)
         assumed = self._joints.stamp if self._joints else -np.inf
         timeout = self.settings.limits.joint_state_timeout_s
-        state: JointState = await self._fresh(lambda: self._joints, assumed, timeout, 1.0, "joint state")
+        state: JointState = await self._fresh(lambda: self._joints, assumed, timeout, max(timeout, 1.0), "joint state")
         return state
 
     async def _supervised(self, motion: Rosbridge, action: str, kind: str, body: Message, seconds: float) -> GoalEnd:
@@ -441,8 +444,8 @@ class Arm:
         if age > limit:
             return f"no joint state for {age:.2f} s (limit {limit:g})."
         if status is None:
-            return f"the watchdog has been silent for {STATUS_AGE:g} s."
-        ours = DRIVEN if elapsed < STATUS_AGE / 2 else DRIVEN[:1]
+            return f"the watchdog has been silent for {self._patience:g} s."
+        ours = DRIVEN if elapsed < self._patience / 2 else DRIVEN[:1]
         if status["state"] not in ours or status["holder"] != self.identity:
             return f"the watchdog says {status['state']}."
         if elapsed > 1.5 * seconds + 1.0:
@@ -471,11 +474,11 @@ class Arm:
                 await self._control.publish(self.settings.arm.trajectory, "trajectory_msgs/JointTrajectory", point)
         except RobotError:
             return self._unseen()
-        deadline = time.monotonic() + 1.0
-        while time.monotonic() < deadline:
+        sent = time.monotonic()
+        while time.monotonic() < sent + 1.0:
             await asyncio.sleep(BEAT)
             state = self._joints
-            if state is not None and time.monotonic() - state.received < 2 * BEAT and self._slow(state):
+            if state is not None and state.received > sent + BEAT and self._slow(state):
                 return "A hold was sent, and the arm was seen to stand still."
         return f"A hold was sent. {self._unseen()}"
 

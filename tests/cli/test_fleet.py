@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from grasp_tfp.errors import RobotError
-from grasp_tfp.robots.fleet import FLEET
+from grasp_tfp.robots.fleet import FLEET, find_robot
 from grasp_tfp.robots.pinned import compare_view, pin_view, view_shift
 from grasp_tfp.robots.twin.simulate import fleet_text, twin_table
 from graspctl import main
@@ -25,9 +25,26 @@ def invoke(*words: str) -> Result:
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A fleet file that reaches a simulated arm."""
+    """A fleet file that reaches a simulated arm, whose time limits bear a busy machine."""
     path = tmp_path_factory.mktemp("fleet") / "twin.toml"
-    words = ["robots", "simulate", "kuka-3", "--port", "0", "--speed", "30", "--fleet", str(path)]
+    table = twin_table(find_robot("kuka-3"), "", "ros2")
+    table["limits"] |= {"watchdog_timeout_s": 20.0, "joint_state_timeout_s": 10.0}
+    table["camera"] |= {"max_image_age_s": 10.0}
+    patient = path.with_name("patient.toml")
+    patient.write_text(fleet_text("kuka-3", table))
+    words = [
+        "robots",
+        "--robots",
+        str(patient),
+        "simulate",
+        "kuka-3",
+        "--port",
+        "0",
+        "--speed",
+        "30",
+        "--fleet",
+        str(path),
+    ]
     code = f"import sys; sys.argv = ['graspctl', *{words!r}]\nfrom graspctl.main import run; run()"
     environment = os.environ | {"PYTHONPATH": ":".join(sys.path)}
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment) as process:
@@ -60,7 +77,7 @@ def test_the_shipped_fleet() -> None:
 def test_looking_at_a_robot_moves_nothing(lab: Path) -> None:
     assert "rosbridge   blocks" in invoke("robots", "list").stdout
     shown = json.loads(invoke("robots", "show", "kuka-3").stdout)
-    assert shown["settings"]["limits"]["watchdog_timeout_s"] == 0.4
+    assert shown["settings"]["limits"]["watchdog_timeout_s"] == 20.0
     checked = invoke("robots", "check", "kuka-3")
     assert checked.exit_code == 0, checked.output
     assert [line.split()[1] for line in checked.stdout.splitlines()] == ["joint", "posture", "camera", "watchdog"]
@@ -116,8 +133,6 @@ def test_eval_over_rosbridge_is_eval_in_process(lab: Path, monkeypatch: pytest.M
 
 
 def test_a_missing_limit_is_named(lab: Path) -> None:
-    from grasp_tfp.robots.fleet import find_robot
-
     table = twin_table(find_robot("kuka-3"), "ws://127.0.0.1:1", "ros2")
     del table["limits"]["max_step_m"]
     path = lab / "lab.toml"

@@ -32,11 +32,12 @@ class Twin:
 
 
 @contextlib.contextmanager
-def served(dialect: str = "ros2", **options: Any) -> Iterator[Twin]:
+def served(dialect: str = "ros2", watchdog: float = 20.0, image_age: float = 10.0, **options: Any) -> Iterator[Twin]:
     """Serves the arm of kuka-3, whose time limits bear a busy machine; the drills of `test_watchdog.py` are strict."""
     entry, ready, loop = find_robot("kuka-3"), threading.Event(), asyncio.new_event_loop()
     table, place = twin_table(entry, "", dialect), list[int]()
-    table["limits"] |= {"watchdog_timeout_s": 1.5, "joint_state_timeout_s": 1.0}
+    table["limits"] |= {"watchdog_timeout_s": watchdog, "joint_state_timeout_s": 10.0}
+    table["camera"] |= {"max_image_age_s": image_age}
 
     def started(*port_and_bridge: int) -> None:
         place.extend(port_and_bridge)

@@ -1,11 +1,9 @@
 """What stops an arm, what it says then, and what it never does."""
 
 import contextlib
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,8 +37,9 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def slowly(settings: Any) -> dict[str, Any]:
-    """Limits with which a move takes seconds."""
-    return {"limits": dict(settings["limits"]) | {"speed_scale": 0.05, "max_segment_s": 30.0}}
+    """Limits with which a move takes seconds, and a silence of 1 s is noticed."""
+    slow = {"speed_scale": 0.05, "max_segment_s": 30.0, "joint_state_timeout_s": 1.0}
+    return {"limits": dict(settings["limits"]) | slow}
 
 
 @contextlib.contextmanager
@@ -60,22 +59,18 @@ def trial(arm: Any, /, **settings: Any) -> Iterator[RosbridgeRobot]:
         ("slow", "had not ended after"),
     ],
 )
-def test_a_fault_in_a_move_stops_the_arm_and_says_so(fault: str, reason: str, serve: Serve, tmp_path: Path) -> None:
-    trace = tmp_path / "trace.jsonl"
-    with serve("ros2", fault=fault, trace=trace) as arm:
+def test_a_fault_in_a_move_stops_the_arm_and_says_so(fault: str, reason: str, serve: Serve) -> None:
+    with serve("ros2", fault=fault) as arm:
         with trial(arm, **(slowly(arm.entry.settings) if fault != "slow" else {})) as robot:
             with pytest.raises(SafetyStop, match=f"kuka-3: .*{reason}.*Look at the arm") as stop:
                 robot.move(UP)
             assert ("seen to stand still" in str(stop.value)) == (fault == "slow")
             with pytest.raises(SafetyStop, match="was stopped before"):
                 robot.move(NUDGE)
-        time.sleep(2.0)
-        rows = [json.loads(line) for line in trace.read_text().splitlines()[:-1]]
-    assert rows[-1][1] == rows[-10][1], "it stands"
 
 
 def test_a_stopped_arm_is_released_by_a_person_only(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serve("ros2", fault="slow") as arm:
+    with serve("ros2", fault="slow", watchdog=1.0) as arm:
         with trial(arm) as robot, pytest.raises(SafetyStop):
             robot.move(UP)
         time.sleep(2.0)
@@ -102,7 +97,7 @@ def test_a_rejected_goal_moves_nothing(serve: Serve) -> None:
 
 
 def test_a_stale_image_ends_the_trial(serve: Serve) -> None:
-    with serve("ros2", fault="stale-image", speed=50.0) as arm, trial(arm) as robot:
+    with serve("ros2", fault="stale-image", image_age=2.0, speed=50.0) as arm, trial(arm) as robot:
         robot.observe()
         robot.move(NUDGE)
         with pytest.raises(RobotError, match="expected a new camera image.*received one.*Check the camera driver"):
