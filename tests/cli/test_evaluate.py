@@ -8,7 +8,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from grasp_tfp.experiments import table1
-from grasp_tfp.robots.fleet import find_robot
 from graspctl.main import app
 
 TINY = [
@@ -136,8 +135,7 @@ def test_another_task_is_another_cell(workplace: Path) -> None:
 
 
 def test_table1_runs_the_papers_methods_on_twins(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = {"kuka-3": find_robot("kuka-3")}
-    monkeypatch.setattr(table1, "load_fleet", lambda: entry)
+    monkeypatch.setattr(table1, "ROBOTS", 1)
     monkeypatch.setattr(table1, "QUICK", table1.Settings(runs=1, trials=2, task="blocks"))
     result = invoke("reproduce", "table1", "runs/joint", "--quick")
     assert result.exit_code == 0, (result.output, result.exception)
