@@ -27,7 +27,7 @@ def test_an_unknown_figure_names_the_known_ones() -> None:
     assert result.exit_code == 2
     assert (
         result.stderr
-        == "Error: Unknown figure 'fig33'. Expected one of: bandit, fig2, fig3, table1. Did you mean 'fig3'?\n"
+        == "Error: Unknown figure 'fig33'. Expected one of: bandit, fig2, fig3, latency, table1. Did you mean 'fig3'?\n"
     )
 
 
