@@ -205,4 +205,6 @@ def _reported(path: str) -> Iterator[Any]:
         raise
     except Exception as error:  # each file system's client has exceptions of its own
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise GraspError(f"Cannot reach {path!r}: {reason}") from error
+        extra = EXTRAS.get(path.partition("://")[0])
+        hint = f" If its client is missing: pip install 'graspctl[{extra}]'." if extra else ""
+        raise GraspError(f"Cannot reach {path!r}: {reason}.{hint}") from error
