@@ -26,14 +26,16 @@ PAGE = string.Template("""<!DOCTYPE html>
 * { box-sizing: border-box }
 body { margin: 0 auto; padding: 1rem; max-width: 68rem; color: var(--ink); background: var(--paper);
   font: 1rem/1.5 system-ui, sans-serif }
-h1 { font-size: 1.6rem; line-height: 1.25; overflow-wrap: anywhere }
+h1 { font-size: 1.6rem; line-height: 1.25 }
+h1, h3, p, figcaption { overflow-wrap: anywhere }
 h2 { font-size: 1.2rem; margin-top: 2.5rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line) }
 p, figcaption { max-width: 45rem }
 figure { margin: 1rem 0 }
 figcaption, th { color: var(--quiet); font-size: .9rem }
 .wide { overflow-x: auto }
-img { display: block; width: 100%; height: auto; background: #fff; border-radius: 4px }
+img { display: block; width: 100%; max-width: var(--most); height: auto; background: #fff; border-radius: 4px }
 .wide img { min-width: var(--least) }
+.wide td { white-space: nowrap }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { text-align: left; vertical-align: top; padding: .3rem 1.2rem .3rem 0; border-bottom: 1px solid var(--line) }
 .facts td { overflow-wrap: anywhere }
@@ -95,18 +97,19 @@ def details(title: str, content: str) -> str:
     return f"<details><summary>{html.escape(title)}</summary>{content}</details>"
 
 
-def picture(path: Path, caption: str, least: int = 0) -> str:
+def picture(path: Path, caption: str, *, least: int = 0, most: int = 1400) -> str:
     """A PNG, inside the page.
 
     Args:
         path: The file.
         caption: What it shows.
         least: Width below which it scrolls sideways instead of becoming smaller [pixels].
+        most: Width above which it does not grow [pixels].
     """
     data = base64.b64encode(path.read_bytes()).decode("ascii")
     image = f'<img alt="{html.escape(caption)}" src="data:image/png;base64,{data}">'
     return (
-        f'<figure><div class="wide" style="--least:{least}px">{image}</div>'
+        f'<figure><div class="wide" style="--least:{least}px;--most:{most}px">{image}</div>'
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
     )
 

@@ -23,7 +23,8 @@ __all__ = ["RunFiles", "write_page"]
 FILM_WIDTH = 1400
 """Of a film strip: below it, the strip scrolls [pixels]."""
 
-PICTURE_WIDTH = 640
+PICTURE_WIDTH = 720
+"""Of any other picture, at the most [pixels]."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +109,9 @@ def _learning(files: RunFiles, folder: Path) -> Iterator[str]:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     path = folder / "history.png"
     _draw_history(rows, path)
-    yield html_page.picture(path, "The loss after each epoch, on training and on validation examples.", PICTURE_WIDTH)
+    yield html_page.picture(
+        path, "The loss after each epoch, on training and on validation examples.", most=PICTURE_WIDTH
+    )
 
 
 def _draw_history(rows: Sequence[Mapping[str, float]], path: Path) -> None:
@@ -147,15 +150,14 @@ def _success(files: RunFiles) -> Iterator[str]:
 
 
 def _pictures(files: RunFiles) -> Iterator[str]:
-    found = False
-    for path in files.evaluations:
-        if path.with_suffix(".png").is_file():
-            found = True
-            yield html_page.picture(path.with_suffix(".png"), f"What the policies see and propose: {path.stem}.", 900)
-    if (files.run / "calibration.png").is_file():
-        found = True
-        yield html_page.picture(files.run / "calibration.png", "The critic's probabilities against what held.", 480)
-    if not found:
+    """What the policies see in the newest evaluation that was drawn, and how far a critic can be trusted."""
+    drawn = [path.with_suffix(".png") for path in files.evaluations if path.with_suffix(".png").is_file()][:1]
+    for path in drawn:
+        yield html_page.picture(path, f"What the policies see and propose: {path.stem}.", most=PICTURE_WIDTH)
+    calibration = files.run / "calibration.png"
+    if calibration.is_file():
+        yield html_page.picture(calibration, "The critic's probabilities against what held.", most=PICTURE_WIDTH)
+    elif not drawn:
         yield html_page.paragraph("None were drawn yet: graspctl eval draws them.")
 
 
@@ -169,7 +171,7 @@ def _films(files: RunFiles, cell: Callable[[Mapping[str, Any]], SimRobot | None]
         for label, index in _chosen(found["outcomes"]).items():
             film = folder / f"{index}.png"
             draw_trial(recorded_trial(report, name, index, robot), film)
-            yield html_page.picture(film, f"{label}: trial {index} of {name}, {path.stem}.", FILM_WIDTH)
+            yield html_page.picture(film, f"{label}: trial {index} of {name}, {path.stem}.", least=FILM_WIDTH)
         robot.close()
         return
     yield html_page.paragraph("There is no simulated evaluation whose trials could be drawn.")
