@@ -73,6 +73,26 @@ class Bundle:
         answer = self.endpoints.act(image, initial_image, tf.constant(noise, tf.float32))
         return answer["samples"].numpy(), answer["log_prob"].numpy()
 
+    def sample(
+        self, image: Any, initial_image: Any, n: int = 64, seed: int = 0
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Sample actions for one pair of images, the most probable first.
+
+        Args:
+            image: What the camera sees, uint8, (S, S, 3).
+            initial_image: What it saw before the arm came in, uint8, (S, S, 3).
+            n: How many.
+            seed: The same seed gives the same samples.
+
+        Returns:
+            Actions (n, 4), dyaw in [-π/2, π/2), and their log-densities (n,).
+        """
+        rng = np.random.default_rng(seed)
+        noise = np.concatenate([rng.standard_normal((n, 4)), rng.random((n, 1))], axis=1)
+        actions, log_probs = self.act(np.asarray(image)[None], np.asarray(initial_image)[None], noise[None])
+        order = np.argsort(-log_probs[0], kind="stable")
+        return actions[0][order], log_probs[0][order]
+
     def log_prob(self, image: Any, initial_image: Any, action: Any) -> NDArray[np.float32]:
         """Log-densities (B, n) of actions (B, n, 4)."""
         answer = self.endpoints.log_prob(image, initial_image, tf.constant(action, tf.float32))
