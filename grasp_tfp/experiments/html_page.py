@@ -35,7 +35,8 @@ figcaption, th { color: var(--quiet); font-size: .9rem }
 .wide { overflow-x: auto }
 img { display: block; width: 100%; max-width: var(--most); height: auto; background: #fff; border-radius: 4px }
 .wide img { min-width: var(--least) }
-.wide td { white-space: nowrap }
+.wide th, .wide td { white-space: nowrap }
+.wide table { margin-bottom: 1rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { text-align: left; vertical-align: top; padding: .3rem 1.2rem .3rem 0; border-bottom: 1px solid var(--line) }
 .facts td { overflow-wrap: anywhere }
