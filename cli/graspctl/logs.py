@@ -40,7 +40,7 @@ def _logs() -> None:
 
 @logs.command(DEFAULT, short_help="What a folder holds; the same as no command.")
 def _list(folder: Folder = Path("logs"), as_json: Json = False) -> None:
-    """Example: graspctl logs logs/
+    """Example: graspctl logs list logs/
 
     Counts trials, successes, tasks, policies, seeds and lengths, and names the files that are damaged or cut off.
     """
