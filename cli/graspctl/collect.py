@@ -27,7 +27,7 @@ def collect(
     policy: Annotated[
         Path | None, typer.Option("--policy", metavar="RUN", help="Sample actions of a trained run; random if unset.")
     ] = None,
-    best: Annotated[bool, typer.Option("--best", help="Take the policy's most probable action instead.")] = False,
+    best: Annotated[bool, typer.Option("--best", help="Go to the mode of its samples instead (`ensemble`).")] = False,
     images: Annotated[
         int | None, typer.Option("--images", metavar="SIZE", min=16, help="Log JPEGs of this many pixels per side.")
     ] = None,

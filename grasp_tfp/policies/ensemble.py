@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
-from grasp_tfp.actions import apply_action, relative_action
+from grasp_tfp.actions import apply_action, relative_action, wrap_yaw
 from grasp_tfp.policies.actor import ActorPolicy, Sampler, best_feasible, feasible_actions, sample_actions
 from grasp_tfp.robots.robot import Observation, Robot
 
@@ -72,15 +73,17 @@ def kernel_mode(poses: Floats, log_probs: Floats) -> tuple[Floats, Floats]:
         a factor.
     """
     weight = np.exp(log_probs - log_probs.max())
-    density = np.array([(weight * _kernel(relative_action(pose, poses))).sum() for pose in poses])
+    density = _kernel(poses, poses) @ weight
     mode = poses[np.argmax(density)]
     for _ in range(MEAN_SHIFTS):
-        offsets = relative_action(mode, poses)
-        share = weight * _kernel(offsets)
-        mode = apply_action(mode, share @ offsets / share.sum())
+        share = weight * _kernel(mode[None], poses)[0]
+        mode = apply_action(mode, share @ relative_action(mode, poses) / share.sum())
     return mode, density
 
 
-def _kernel(offsets: Floats) -> Floats:
-    values: Floats = np.exp(-0.5 * np.square(offsets / BANDWIDTH).sum(axis=-1))
+def _kernel(poses: Floats, others: Floats) -> Floats:
+    """How much each of `poses` (m, 4) and each of `others` (n, 4) speak for each other, at most 1, (m, n)."""
+    squares = cdist(poses[:, :3] / BANDWIDTH[:3], others[:, :3] / BANDWIDTH[:3], "sqeuclidean")
+    turns = wrap_yaw(poses[:, None, 3] - others[:, 3])
+    values: Floats = np.exp(-0.5 * (squares + np.square(turns / BANDWIDTH[3])))
     return values

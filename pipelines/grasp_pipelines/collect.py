@@ -23,7 +23,8 @@ from grasp_pipelines.collect_shard import LOG_NAME, UNFINISHED, Recipe, Shard, c
 from grasp_pipelines.collect_workers import Tally, collect_in_processes
 from grasp_pipelines.trial_log import MalformedLog, read_trials
 from grasp_tfp.errors import GraspError, UsageError
-from grasp_tfp.policies.actor import ActorPolicy, ExploringPolicy
+from grasp_tfp.policies.actor import ExploringPolicy
+from grasp_tfp.policies.ensemble import EnsemblePolicy
 from grasp_tfp.policies.random import RandomPolicy
 from grasp_tfp.sim.tasks import find_task
 
@@ -87,7 +88,7 @@ def collect(
         trials: How many trials of this task and seed the folder shall hold, from index 0.
         seed: Start of every random choice.
         bundle: Policy bundle whose density the actions are drawn from; None for random actions.
-        best: Whether to take the most probable action of the bundle instead.
+        best: Whether to go to the mode of its samples instead, as the policy `ensemble` does.
         images: Height and width of the images to log [pixels]; None to log states only.
         workers: Processes; one per core by default.
         beam_args: Options for Beam, such as `--runner=...`, which then runs the shards instead of processes.
@@ -134,7 +135,7 @@ def _recipe(task: str, seed: int, bundle: pathlib.Path | None, best: bool, image
         digest = str(json.loads((bundle / "manifest.json").read_bytes())["digest"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"No policy bundle in {str(bundle)!r}. Expected one of `graspctl train`.") from error
-    name = ActorPolicy.name if best else ExploringPolicy.name
+    name = EnsemblePolicy.name if best else ExploringPolicy.name
     return Recipe(task, seed, name, digest, bundle.absolute(), images)
 
 

@@ -18,7 +18,8 @@ import simplejpeg
 from grasp_pipelines.steps import TrialImages
 from grasp_pipelines.trial_log import MalformedLog, TrialWriter, is_finished, read_trials
 from grasp_tfp.errors import BundleRejected, GraspError, UsageError
-from grasp_tfp.policies.actor import ActorPolicy, ExploringPolicy
+from grasp_tfp.policies.actor import ExploringPolicy
+from grasp_tfp.policies.ensemble import EnsemblePolicy
 from grasp_tfp.policies.policy import Policy, run_trial
 from grasp_tfp.policies.random import RandomPolicy
 from grasp_tfp.quiet import quiet_stderr
@@ -44,7 +45,7 @@ class Recipe:
     task: str
     seed: int
     policy: str = RandomPolicy.name
-    """`random`, `actor` or `exploring`."""
+    """`random`, `exploring` or `ensemble`."""
 
     digest: str = ""
     """SHA-256 of the policy bundle."""
@@ -209,7 +210,7 @@ def _load_policy(recipe: Recipe) -> tuple[Policy, int]:
         )
     with contextlib.closing(SimRobot(task=recipe.task)) as robot:
         check_fit(bundle.manifest, robot)
-    policy = ExploringPolicy(bundle) if recipe.policy == ExploringPolicy.name else ActorPolicy(bundle)
+    policy = ExploringPolicy(bundle) if recipe.policy == ExploringPolicy.name else EnsemblePolicy(bundle)
     return policy, bundle.image_size
 
 
