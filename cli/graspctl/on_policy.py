@@ -8,6 +8,7 @@ runs/mof/
 import ctypes
 import dataclasses
 import json
+import math
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -30,15 +31,14 @@ LEAST_RANDOM = 1000
 
 REPORT = "training.json"
 
-EVALUATE_EPOCHS = 2
-PICTURE_EPOCHS = 8
-EVALUATION_TRIALS = 200
-
 COLLECTOR_NICENESS = 5
 """Of the collectors: they take what the learner leaves."""
 
 REFRESH = 5.0
 """Time between two looks at the logs [s]."""
+
+POLL = 0.1
+"""Time between two looks while there is nothing else to do [s]."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +53,12 @@ class OnPolicy:
 
     random_trials: int
     """How many random trials to collect, if there are no logs of them."""
+
+    always_random: bool
+    """Whether to collect at random all along, to compare."""
+
+    trials_per_step: float
+    """How many trials collectors and learner agree on for each step; infinite for as many as time allows."""
 
     collectors: int
     name: str | None
@@ -70,6 +76,8 @@ class OnPolicy:
             "task": self.task,
             "logs": None if self.random_logs is None else str(self.random_logs),
             "random_trials": self.random_trials,
+            "always_random": self.always_random,
+            "trials_per_step": self.trials_per_step if math.isfinite(self.trials_per_step) else None,
             "config": self.config.to_dict(),
         }
 
@@ -151,6 +159,8 @@ def _collect(job: OnPolicy, number: int, stopped: Callable[[], bool]) -> None:
         task=job.task,
         seed=SEED + job.config.train.seed,
         random_trials=0 if job.random_logs else job.random_trials,
+        always_random=job.always_random,
+        trials_per_step=job.trials_per_step,
         collector=number,
         collectors=job.collectors,
     )
@@ -161,6 +171,7 @@ def _learn(job: OnPolicy, shared: Any, stopped: Callable[[], bool]) -> None:
     """The work of the learner's process."""
     load_tensorflow()
     from grasp_pipelines.on_policy import LogFollower
+    from grasp_tfp.experiments.watching import watching
     from grasp_tfp.models import bundle
     from grasp_tfp.sim.tasks import describe_cell_of
     from grasp_tfp.training import off_policy, replay_buffer
@@ -168,10 +179,17 @@ def _learn(job: OnPolicy, shared: Any, stopped: Callable[[], bool]) -> None:
     status, config = _Status(shared), job.config
     network = _network(job)
     buffer = replay_buffer.ReplayBuffer(job.task, config.vision.image_size, failures=job.model == "critic")
-    refresh = _Refresh(buffer, LogFollower([job.run / "logs", *([job.random_logs] if job.random_logs else [])]), status)
-    while not buffer.ready or (job.random_logs is None and buffer.rate.trials < job.random_trials):
+    if job.random_logs is not None:
+        buffer.add(LogFollower([job.random_logs])())
+    begun = buffer.rate.trials if job.random_logs else job.random_trials
+    refresh = _Refresh(buffer, LogFollower([job.run / "logs"]), status)
+    while not buffer.ready or buffer.rate.trials < begun:
         refresh()
-        time.sleep(0.1)
+        time.sleep(POLL)
+
+    def batches(done: int) -> Any:
+        seed = (config.train.seed, done)
+        return replay_buffer.endless_batches(buffer, config.train.batch_size, seed, _Pace(job, refresh, begun, done))
 
     def progress(step: int, steps: int, criterion: float) -> None:
         status.set(step=step, steps=steps, criterion=criterion)
@@ -180,11 +198,11 @@ def _learn(job: OnPolicy, shared: Any, stopped: Callable[[], bool]) -> None:
 
     report = off_policy.train(
         network,
-        lambda done: replay_buffer.endless_batches(buffer, config.train.batch_size, (config.train.seed, done), refresh),
+        batches,
         None,
         job.run,
         progress=progress,
-        callbacks=_callbacks(job, network),
+        callbacks=watching(job.model, job.run, network, job.task),
     )
     found = dataclasses.asdict(report) | {"trials": buffer.rate.trials, "successes": buffer.rate.successes}
     if not (job.run / "bundle").exists():
@@ -199,6 +217,11 @@ class _Refresh:
         self._buffer, self._follower, self._status = buffer, follower, status
         self._last = -REFRESH
 
+    @property
+    def trials(self) -> int:
+        """How many there are in the buffer."""
+        return int(self._buffer.rate.trials)
+
     def __call__(self) -> None:
         if time.monotonic() - self._last < REFRESH:
             return
@@ -207,25 +230,31 @@ class _Refresh:
         self._last = time.monotonic()
 
 
+class _Pace:
+    """Refreshes the buffer before each batch, and waits for the collectors if they fell behind."""
+
+    def __init__(self, job: OnPolicy, refresh: _Refresh, begun: int, step: int) -> None:
+        self._per_step, self._refresh, self._begun, self._step = job.trials_per_step, refresh, begun, step
+
+    def __call__(self) -> None:
+        self._refresh()
+        self._step += 1
+        while math.isfinite(self._per_step) and self._refresh.trials < self._due():
+            time.sleep(POLL)
+            self._refresh()
+
+    def _due(self) -> float:
+        """The first policy comes after an epoch, and its trials are read by the end of the next."""
+        from grasp_tfp.training.off_policy import EPOCH_STEPS
+
+        return self._begun + self._per_step * (self._step - 2 * EPOCH_STEPS)
+
+
 def _network(job: OnPolicy) -> Any:
     from grasp_tfp.models.actor import build_actor
     from grasp_tfp.models.critic import build_critic
 
     return build_critic(job.config) if job.model == "critic" else build_actor(job.config, job.model)
-
-
-def _callbacks(job: OnPolicy, network: Any) -> list[Any]:
-    from grasp_tfp.experiments.training_pictures import TrainingPictures
-    from grasp_tfp.policies.actor import ActorPolicy
-    from grasp_tfp.policies.critic import CemPolicy
-    from grasp_tfp.training.monitor import Monitor
-
-    folder = job.run / "tensorboard"
-    policy = CemPolicy if job.model == "critic" else ActorPolicy
-    return [
-        TrainingPictures(folder, network, job.task, PICTURE_EPOCHS),
-        Monitor(folder, network, job.task, policy, every=EVALUATE_EPOCHS, trials=EVALUATION_TRIALS),
-    ]
 
 
 def _tensorflow_on_one_thread() -> None:

@@ -1,6 +1,7 @@
 """`graspctl train`: fit an actor, a critic or both to a dataset."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,11 +22,6 @@ CRITERIA = {
     "bce": "binary cross-entropy {:.3f} nat",
     "joint": "negative log-likelihood and binary cross-entropy {:.2f} nat",
 }
-
-PICTURE_EPOCHS = 4
-"""Epochs between two pictures and two evaluations in TensorBoard."""
-
-EVALUATION_TRIALS = 200
 
 
 def train(
@@ -50,6 +46,12 @@ def train(
     random_trials: Annotated[
         int, typer.Option("--random-trials", help="On-policy: how many to begin with, without --logs.")
     ] = 20_000,
+    always_random: Annotated[
+        bool, typer.Option("--random", help="On-policy: collect random trials all along, to compare.")
+    ] = False,
+    trials_per_step: Annotated[
+        float | None, typer.Option("--trials-per-step", min=0.0, help="On-policy: how many; what time allows if unset.")
+    ] = None,
     collectors: Annotated[int, typer.Option("--collectors", min=1, help="On-policy: processes that collect.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
 ) -> None:
@@ -64,7 +66,9 @@ def train(
 
     config = load_config(preset, config_file, [*(settings or []), *([] if seed is None else [f"train.seed={seed}"])])
     if on_policy:
-        return train_on_policy(OnPolicy(model, config, task, logs, random_trials, collectors, name), as_json)
+        pace = math.inf if trials_per_step is None else trials_per_step
+        job = OnPolicy(model, config, task, logs, random_trials, always_random, pace, collectors, name)
+        return train_on_policy(job, as_json)
     _train_off_policy(model, config, data, name, as_json)
 
 
@@ -138,20 +142,13 @@ def _network(model: str, config: Any, metadata: dict[str, Any]) -> Any:
 
 def _watching(model: str, run: Path, network: Any, metadata: dict[str, Any]) -> Sequence[Any]:
     """What evaluates and draws for TensorBoard, if the simulator has the cell that the data come from."""
-    from grasp_tfp.experiments.training_pictures import TrainingPictures
-    from grasp_tfp.policies.actor import ActorPolicy
-    from grasp_tfp.policies.critic import CemPolicy
+    from grasp_tfp.experiments.watching import watching
     from grasp_tfp.sim.tasks import TASKS, describe_cell_of
-    from grasp_tfp.training.monitor import Monitor
 
     tasks = [task for task in metadata["tasks"] if task in TASKS]
     if not tasks or metadata["cell"] != describe_cell_of(tasks):
         return []
-    folder, policy = run / "tensorboard", CemPolicy if model == "critic" else ActorPolicy
-    pictures = TrainingPictures(folder, network, tasks[0], PICTURE_EPOCHS)
-    if model == "prior":
-        return [pictures]
-    return [pictures, Monitor(folder, network, tasks[0], policy, every=PICTURE_EPOCHS, trials=EVALUATION_TRIALS)]
+    return watching(model, run, network, tasks[0])
 
 
 def _calibrated(policy: Any, data: Path, config: Any, run: Path) -> dict[str, Any]:

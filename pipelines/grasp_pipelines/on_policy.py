@@ -6,6 +6,7 @@ follows them, and neither knows of the other: whichever is killed, the logs and 
 
 import contextlib
 import dataclasses
+import math
 import os
 import pathlib
 import re
@@ -61,6 +62,12 @@ class Collection:
 
     random_trials: int
     """How many trials of the random policy to begin with."""
+
+    always_random: bool = False
+    """Whether to stay with the random policy, to compare."""
+
+    trials_per_step: float = math.inf
+    """How many trials to run after those for each step that the learner makes; as many as time allows by default."""
 
     collector: int = 0
     """Number of this collector."""
@@ -155,8 +162,9 @@ def collect_forever(collection: Collection, count: Callable[[bool], None], *, st
             stack.callback(robot.close)
         start = _next_start(collection)
         while not stopped():
-            policy = RandomPolicy() if start < collection.random_trials else newest()
-            if policy is None:
+            random = collection.always_random or start < collection.random_trials
+            policy = RandomPolicy() if random else newest()
+            if policy is None or start >= _due(collection):
                 time.sleep(WAIT)
                 continue
             with TrialWriter(collection.logs / f"{collection.task}-{collection.seed}-{start:09d}.mcap") as writer:
@@ -181,6 +189,18 @@ def complete_logs(folder: pathlib.Path) -> None:
                 writer.write(trial)
         os.replace(copy, path)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _due(collection: Collection) -> float:
+    """How many trials there may be by now."""
+    from grasp_tfp.training.checkpoints import newest_average
+    from grasp_tfp.training.off_policy import EPOCH_STEPS
+
+    if collection.trials_per_step == math.inf:
+        return math.inf
+    newest = newest_average(collection.checkpoints)
+    step = 0 if newest is None else int(newest.name)
+    return collection.random_trials + collection.trials_per_step * (step + EPOCH_STEPS)
 
 
 def _next_start(collection: Collection) -> int:

@@ -25,10 +25,8 @@ def test_every_figure_is_a_module_with_two_settings() -> None:
 def test_an_unknown_figure_names_the_known_ones() -> None:
     result = invoke("reproduce", "fig33")
     assert result.exit_code == 2
-    assert (
-        result.stderr
-        == "Error: Unknown figure 'fig33'. Expected one of: bandit, fig2, fig3, latency, table1. Did you mean 'fig3'?\n"
-    )
+    known = ", ".join(FIGURES)
+    assert result.stderr == f"Error: Unknown figure 'fig33'. Expected one of: {known}. Did you mean 'fig3'?\n"
 
 
 def test_prints_a_table_and_verdicts_or_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,4 +48,6 @@ def test_table1_needs_what_was_trained_and_the_others_nothing(tmp_path: Path, mo
     assert without.exit_code == 2 and "Run graspctl train mof first" in without.stderr
     surplus = invoke("reproduce", "fig2", "runs/mof")
     assert surplus.exit_code == 2 and "Expected runs for table1 only" in surplus.stderr
+    scaled = invoke("reproduce", "fig2", "--scale", "0.1")
+    assert scaled.exit_code == 2 and "Expected --scale with fig5, fig6, fig7 only" in scaled.stderr
     assert list(tmp_path.iterdir()) == []

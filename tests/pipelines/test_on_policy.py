@@ -1,5 +1,6 @@
 """Collectors and followers that know of each other by logs and checkpoints only."""
 
+import dataclasses
 import itertools
 import os
 import signal
@@ -132,3 +133,19 @@ def test_the_newest_checkpoint_collects_and_a_new_collector_takes_new_scenes(
     assert len({trial.trial_id for trial in trials}) == len(trials)
     if model == "mof":
         assert {trial.num_steps for trial in trials[2:]} == {on_policy.MOVES}
+
+
+def test_a_collector_waits_for_the_learners_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_policy, "LOG_TRIALS", 2)
+    job = dataclasses.replace(collection(tmp_path), random_trials=1, always_random=True, trials_per_step=0.02)
+    waited, held = list[int](), list[bool]()
+
+    def sleep(seconds: float) -> None:
+        waited.append(len(held))
+        (job.checkpoints / f"{250 * len(waited):06d}").mkdir(parents=True)
+
+    monkeypatch.setattr("grasp_pipelines.on_policy.time.sleep", sleep)
+    collect_forever(job, held.append, stopped=lambda: len(waited) == 2)
+    assert waited == [6, 12]
+    trials = [trial for path in sorted(job.logs.glob("*.mcap")) for trial in read_trials(path)]
+    assert {trial.policy for trial in trials} == {"random"}

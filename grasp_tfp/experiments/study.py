@@ -1,0 +1,224 @@
+"""Experiments that are made of graspctl's own commands: what they collect, train and evaluate, each part done once."""
+
+import concurrent.futures
+import csv
+import dataclasses
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from scipy.stats import t
+
+from grasp_tfp.comparison import PairedComparison, compare
+from grasp_tfp.experiments.reproduction import Progress, finished
+from grasp_tfp.success import SuccessRate
+
+__all__ = [
+    "Command",
+    "Result",
+    "Study",
+    "Training",
+    "core_hours",
+    "difference",
+    "draw",
+    "over_seeds",
+    "percent",
+    "pooled",
+    "recorded",
+    "row",
+]
+
+Command = Callable[[Sequence[str], Path], dict[str, Any]]
+"""Runs a line of graspctl in a folder; returns what its --json printed."""
+
+LOG_TRIALS = 1000
+"""Trials in a log of `collect`."""
+
+STEP_SECONDS = 0.13
+"""CPU time of a training step of the laptop's network, and of what is evaluated meanwhile [s]."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """A run of `graspctl train`, and how it is evaluated."""
+
+    name: str
+    words: tuple[str, ...]
+    """What follows `graspctl train`."""
+
+    task: str
+    policy: str = "actor"
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What came of a training."""
+
+    steps: tuple[int, ...]
+    """At which the policy was evaluated while it learned, always on the same scenes."""
+
+    curve: tuple[float, ...]
+    """Its success at each of them, at most 1."""
+
+    successes: tuple[bool, ...]
+    """Of each trial of the evaluation at the end."""
+
+    @property
+    def rate(self) -> SuccessRate:
+        """Success at the end."""
+        return SuccessRate(sum(self.successes), len(self.successes))
+
+
+class Study:
+    """The parts of an experiment, which a line that was interrupted finds as far as they were done.
+
+    Args:
+        folder: Of logs, datasets, runs and results.
+        graspctl: Runs the commands.
+        progress: Called with parts done, parts in all, and what was done last.
+    """
+
+    def __init__(self, folder: Path, graspctl: Command, progress: Progress | None) -> None:
+        self._folder, self._graspctl, self._progress = folder, graspctl, progress
+
+    def logs(self, task: str, trials: int, first: int = 0) -> Path:
+        """A folder with the random trials of a task from number `first` on, whole logs of a thousand."""
+        stop, home = first + trials, self._folder / "data" / task / "logs"
+        home.parent.mkdir(parents=True, exist_ok=True)
+        paths = [home / f"{task}-0-{start:09d}.mcap" for start in range(first, stop, LOG_TRIALS)]
+        if not all(path.exists() for path in paths):
+            self._show(0, 1, f"collecting {stop} trials of {task}")
+            self._graspctl(["collect", "--sim", "--task", task, "--trials", str(stop), "--out", "logs"], home.parent)
+        part = home.parent / f"logs-{first}-{stop}"
+        part.mkdir(exist_ok=True)
+        for path in paths:
+            if not (part / path.name).exists():
+                os.link(path, part / path.name)
+        return part
+
+    def dataset(self, task: str, trials: int, first: int = 0) -> Path:
+        """The dataset of those trials."""
+        logs = self.logs(task, trials, first)
+        out = logs.with_name(logs.name.replace("logs", "dataset"))
+        if not out.exists():
+            self._show(0, 1, f"converting {trials} trials of {task}")
+            self._graspctl(["convert", f"{logs.name}/", f"{out.name}/"], out.parent)
+        return out.resolve()
+
+    def results(self, trainings: Iterable[Training], trials: int) -> dict[str, Result]:
+        """Trains and evaluates, as many at a time as there are cores.
+
+        Args:
+            trainings: What to train.
+            trials: How many trials to evaluate each with at the end, all on the same scenes.
+        """
+        wanted, results = list(trainings), dict[str, Result]()
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            running = {pool.submit(self._result, training, trials): training.name for training in wanted}
+            try:
+                for done in concurrent.futures.as_completed(running):
+                    results[running[done]] = done.result()
+                    self._show(len(results), len(wanted), running[done])
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return {training.name: results[training.name] for training in wanted}
+
+    def _result(self, training: Training, trials: int) -> Result:
+        settings = dataclasses.asdict(training) | {"trials": trials}
+        part = self._folder / "results" / f"{training.name}.json"
+        found = finished(part, settings, lambda: self._train(training, trials))
+        return Result(tuple(found["steps"]), tuple(found["curve"]), tuple(map(bool, found["successes"])))
+
+    def _train(self, training: Training, trials: int) -> dict[str, Any]:
+        run = Path("runs") / training.name
+        if not (self._folder / run / "bundle").exists():
+            self._graspctl(["train", *training.words, "--name", training.name], self._folder)
+        words = ["--task", training.task, "--policy", training.policy, "--run", str(run), "-n", str(trials)]
+        report = self._graspctl(["eval", "--sim", *words], self._folder)
+        with (self._folder / run / "history.csv").open(encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if not math.isnan(float(row["success"]))]
+        return {
+            "steps": [int(row["step"]) for row in rows],
+            "curve": [float(row["success"]) for row in rows],
+            "successes": [int(row["success"]) for row in report["policies"][training.policy]["outcomes"]],
+        }
+
+    def _show(self, done: int, total: int, what: str) -> None:
+        if self._progress:
+            self._progress(done, total, what)
+
+
+def core_hours(trainings: int, steps: int) -> str:
+    """What some trainings of so many steps are about to cost."""
+    hours = trainings * steps * STEP_SECONDS / 3600
+    return f"{trainings} trainings of {steps} steps, about {hours:.1f} core-hours after collecting and converting"
+
+
+def over_seeds(values: Sequence[float]) -> tuple[float, float, float]:
+    """The mean of a rate over seeds, and its 95 % interval by Student's t within [0, 1]; the widest for one seed."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, 0.0, 1.0
+    margin = float(t.isf(0.025, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    return mean, max(mean - margin, 0.0), min(mean + margin, 1.0)
+
+
+def percent(spread: tuple[float, float, float]) -> str:
+    """What `over_seeds` returned, as text."""
+    mean, low, high = (100 * value for value in spread)
+    return f"{mean:.1f} % [{low:.1f}, {high:.1f}]"
+
+
+def row(results: Sequence[Result]) -> dict[str, str]:
+    """Success at the end, as cells of a table."""
+    rates = [own.rate.rate for own in results]
+    return {
+        "all seeds": str(pooled(results)),
+        "each seed [%]": " ".join(f"{100 * rate:.1f}" for rate in rates),
+        "mean of seeds": percent(over_seeds(rates)),
+    }
+
+
+def recorded(by_method: Mapping[str, Sequence[Result]]) -> dict[str, Any]:
+    """What is kept of the results: the curves, and the successes at the end."""
+    return {
+        method: [{"steps": own.steps, "curve": own.curve, "text": str(own.rate)} for own in results]
+        for method, results in by_method.items()
+    }
+
+
+def pooled(results: Sequence[Result]) -> SuccessRate:
+    """The trials of all seeds together."""
+    return SuccessRate(sum(sum(own.successes) for own in results), sum(len(own.successes) for own in results))
+
+
+def difference(first: Sequence[Result], second: Sequence[Result]) -> PairedComparison:
+    """Two methods on the same scenes, seed by seed."""
+    one, two = ([held for own in results for held in own.successes] for results in (first, second))
+    return compare(one, two)
+
+
+def draw(axes: Axes, methods: Mapping[str, tuple[str, Sequence[Result]]]) -> None:
+    """Success over training: the mean of the seeds with its interval, and each seed as a thin line.
+
+    Args:
+        axes: Where to draw.
+        methods: Colour and results, one for each seed, by label.
+    """
+    for label, (colour, results) in methods.items():
+        length = min(len(own.steps) for own in results)
+        steps = results[0].steps[:length]
+        spread = [over_seeds([own.curve[place] for own in results]) for place in range(length)]
+        mean, low, high = 100 * np.array(spread).reshape(-1, 3).T
+        axes.plot(steps, mean, "o-", color=colour, label=label, markersize=3)
+        if len(results) > 1:
+            axes.fill_between(steps, low, high, color=colour, alpha=0.12, linewidth=0)
+        for own in results:
+            axes.plot(steps, 100 * np.array(own.curve[:length]), color=colour, linewidth=0.6, alpha=0.6)
+    axes.set(xlabel="training step", ylabel="success [%]", ylim=(0, 100))
+    axes.grid(alpha=0.3)
