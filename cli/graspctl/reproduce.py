@@ -14,19 +14,19 @@ from graspctl.runs import find_run
 
 __all__ = ["FIGURES", "reproduce"]
 
-FIGURES = ("bandit", "fig2", "fig3", "fig5", "fig6", "fig7", "latency", "table1")
+FIGURES = ("ablation", "bandit", "fig2", "fig3", "fig5", "fig6", "fig7", "latency", "table1")
 """Each is a module of `grasp_tfp.experiments` with a function `reproduce` and the settings `FULL` and `QUICK`."""
 
 TRAINED = {"table1": ("actor", "critic")}
 """What has to be trained for some of them."""
 
-TRAINING = ("fig5", "fig6", "fig7")
+TRAINING = ("ablation", "fig5", "fig6", "fig7")
 """Those that collect and train by themselves; `plan` of their modules says what it takes."""
 
 
 def reproduce(
     figure: Annotated[
-        str, typer.Argument(metavar="FIGURE", help="fig2, fig3, fig5, fig6, fig7, table1, latency or bandit.")
+        str, typer.Argument(metavar="FIGURE", help="fig2, fig3, fig5, fig6, fig7, table1, latency, bandit or ablation.")
     ],
     runs: Annotated[
         list[Path] | None, typer.Argument(metavar="[RUN]...", help="Of table1: what to evaluate; the latest if unset.")
@@ -34,7 +34,7 @@ def reproduce(
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write; reproduce/FIGURE if unset.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of all random choices.")] = 0,
     scale: Annotated[
-        float, typer.Option("--scale", min=0.01, max=100, help="Of fig5 to fig7: training steps, in those of 1.")
+        float, typer.Option("--scale", min=0.01, max=100, help="Of what trains: steps, as a share of those of 1.")
     ] = 1.0,
     quick: Annotated[bool, typer.Option("--quick", help="Far too little work, to see that it runs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
@@ -46,7 +46,8 @@ def reproduce(
     bandit what the on-policy loss converges to (Section IV-B). table1 is the paper's evaluation on seven robots, here
     on their simulated twins, of an actor and a critic that were trained on the task bottles. latency is how long an
     actor, both, and CEM in four ways take to decide. fig5 compares densities, fig6 actor and critic over the size of
-    the data, fig7 what the policy collects itself; they collect and train for hours, or with --scale 0.1 for less.
+    the data, fig7 what the policy collects itself, ablation what failures and other ideas add; these collect and train
+    for hours, or with --scale 0.1 for less.
     The same line continues a run that was interrupted.
     """
     if figure not in FIGURES:

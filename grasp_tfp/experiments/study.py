@@ -3,6 +3,7 @@
 import concurrent.futures
 import csv
 import dataclasses
+import functools
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,10 +49,13 @@ class Training:
 
     name: str
     words: tuple[str, ...]
-    """What follows `graspctl train`."""
+    """What follows `graspctl train`; nothing to evaluate runs that there are."""
 
     task: str
     policy: str = "actor"
+
+    runs: tuple[str, ...] = ()
+    """The runs that the policy is made of; its own if empty."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,14 +104,18 @@ class Study:
                 os.link(path, part / path.name)
         return part
 
-    def dataset(self, task: str, trials: int, first: int = 0) -> Path:
-        """The dataset of those trials."""
+    def dataset(self, task: str, trials: int, first: int = 0, views: int = 0) -> Path:
+        """The dataset of those trials, with more views around each success if asked for."""
         logs = self.logs(task, trials, first)
-        out = logs.with_name(logs.name.replace("logs", "dataset"))
+        out = logs.with_name(logs.name.replace("logs", "dataset") + (f"-views-{views}" if views else ""))
         if not out.exists():
             self._show(0, 1, f"converting {trials} trials of {task}")
-            self._graspctl(["convert", f"{logs.name}/", f"{out.name}/"], out.parent)
+            self._graspctl(["convert", f"{logs.name}/", f"{out.name}/", "--views", str(views)], out.parent)
         return out.resolve()
+
+    def trained(self, trainings: Iterable[Training]) -> None:
+        """Trains as many at a time as there are cores."""
+        self._together({training.name: functools.partial(self._train, training) for training in trainings})
 
     def results(self, trainings: Iterable[Training], trials: int) -> dict[str, Result]:
         """Trains and evaluates, as many at a time as there are cores.
@@ -116,41 +124,54 @@ class Study:
             trainings: What to train.
             trials: How many trials to evaluate each with at the end, all on the same scenes.
         """
-        wanted, results = list(trainings), dict[str, Result]()
+        return self._together({own.name: functools.partial(self._result, own, trials) for own in trainings})
+
+    def _together(self, parts: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+        done = dict[str, Any]()
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            running = {pool.submit(self._result, training, trials): training.name for training in wanted}
+            running = {pool.submit(part): name for name, part in parts.items()}
             try:
-                for done in concurrent.futures.as_completed(running):
-                    results[running[done]] = done.result()
-                    self._show(len(results), len(wanted), running[done])
+                for ended in concurrent.futures.as_completed(running):
+                    done[running[ended]] = ended.result()
+                    self._show(len(done), len(parts), running[ended])
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        return {training.name: results[training.name] for training in wanted}
+        return {name: done[name] for name in parts}
 
     def _result(self, training: Training, trials: int) -> Result:
         settings = dataclasses.asdict(training) | {"trials": trials}
         part = self._folder / "results" / f"{training.name}.json"
-        found = finished(part, settings, lambda: self._train(training, trials))
+        found = finished(part, settings, lambda: self._evaluate(training, trials))
         return Result(tuple(found["steps"]), tuple(found["curve"]), tuple(map(bool, found["successes"])))
 
-    def _train(self, training: Training, trials: int) -> dict[str, Any]:
-        run = Path("runs") / training.name
-        if not (self._folder / run / "bundle").exists():
+    def _train(self, training: Training) -> None:
+        if training.words and not (self._folder / "runs" / training.name / "bundle").exists():
             self._graspctl(["train", *training.words, "--name", training.name], self._folder)
-        words = ["--task", training.task, "--policy", training.policy, "--run", str(run), "-n", str(trials)]
+
+    def _evaluate(self, training: Training, trials: int) -> dict[str, Any]:
+        self._train(training)
+        made_of = [word for name in training.runs or (training.name,) for word in ("--run", f"runs/{name}")]
+        words = ["--task", training.task, "--policy", training.policy, *made_of, "-n", str(trials)]
         report = self._graspctl(["eval", "--sim", *words], self._folder)
-        with (self._folder / run / "history.csv").open(encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if not math.isnan(float(row["success"]))]
+        looks = _looks(self._folder / "runs" / training.name / "history.csv")
         return {
-            "steps": [int(row["step"]) for row in rows],
-            "curve": [float(row["success"]) for row in rows],
+            "steps": [int(row["step"]) for row in looks],
+            "curve": [float(row["success"]) for row in looks],
             "successes": [int(row["success"]) for row in report["policies"][training.policy]["outcomes"]],
         }
 
     def _show(self, done: int, total: int, what: str) -> None:
         if self._progress:
             self._progress(done, total, what)
+
+
+def _looks(history: Path) -> list[dict[str, str]]:
+    """The rows of a training's history with an evaluation; none if there is no history."""
+    if not history.exists():
+        return []
+    with history.open(encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if not math.isnan(float(row.get("success") or "nan"))]
 
 
 def core_hours(trainings: int, steps: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from grasp_tfp.errors import GraspError
-from grasp_tfp.experiments import fig5, fig6, fig7, study
+from grasp_tfp.experiments import ablation, fig5, fig6, fig7, study
 from grasp_tfp.experiments.study import Study, Training
 
 
@@ -108,6 +108,8 @@ def critic_ahead(run: str) -> float:
         (fig6, critic_ahead, ["reproduced", "reproduced", "reproduced"]),
         (fig6, lambda run: 0.4, ["reproduced", "not reproduced", "not reproduced"]),
         (fig7, by_prefix(FIG7), ["reproduced", "reproduced", "reproduced", "not reproduced"]),
+        (ablation, lambda run: 0.5, ["not reproduced"] * 3),
+        (ablation, lambda run: 0.6 if run.startswith("joint") else 0.4, ["partly reproduced"] + ["not reproduced"] * 2),
         (fig7, by_prefix(dict.fromkeys(FIG7, 0.9)), ["not reproduced", "not reproduced", "reproduced", "reproduced"]),
     ],
 )
@@ -121,6 +123,6 @@ def test_the_verdicts_follow_the_trials(
     assert written["rows"] == done.rows and Path(done.picture).stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("module", [fig5, fig6, fig7])
+@pytest.mark.parametrize("module", [ablation, fig5, fig6, fig7])
 def test_the_plan_says_what_it_takes(module: Any) -> None:
     assert "core-hours" in module.plan(module.FULL)
