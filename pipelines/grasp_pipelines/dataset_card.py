@@ -67,7 +67,7 @@ def _examples(metadata: dict[str, Any]) -> list[str]:
     files = {
         split: sum(f"-{split}." in shard["name"] for shard in metadata["shards"]) for split in metadata["examples"]
     }
-    kept, views = metadata["failures_kept"], metadata["views"]
+    kept = metadata["failures_kept"]
     return [
         _table(["split", "class", "examples", "bytes"], rows),
         f"Record files: {', '.join(f'{count} {split}' for split, count in files.items())}. "
@@ -76,11 +76,25 @@ def _examples(metadata: dict[str, Any]) -> list[str]:
         if kept == 1
         else f"{100 * kept:g} % of the failed trials are in, chosen by a hash of their id"
         + (f"; give each a weight of {metadata['failure_weight']:g} to undo that." if kept else "."),
-        "All examples are recorded steps."
-        if not views["per_success"]
-        else f"{sum(views['examples'].values())} examples are views: {views['per_success']} more gripper poses around "
-        "each simulated success, drawn from the free space; their `step` is `num_steps` or more.",
+        *_looks(metadata),
     ]
+
+
+def _looks(metadata: dict[str, Any]) -> list[str]:
+    """Where the examples are seen from."""
+    views, redrawn = metadata["views"], sum(metadata["redrawn"].values())
+    lines = []
+    if redrawn:
+        lines.append(
+            f"{redrawn} examples are later steps of a policy, seen from gripper poses that were drawn anew: it looks "
+            "again from where it went, which would give its grasp away."
+        )
+    if views["per_success"]:
+        lines.append(
+            f"{sum(views['examples'].values())} examples are views: {views['per_success']} more gripper poses around "
+            "each simulated success, drawn from the free space; their `step` is `num_steps` or more."
+        )
+    return lines or ["All examples are recorded steps."]
 
 
 def _class(metadata: dict[str, Any], split: str, successful: bool) -> tuple[int, int]:

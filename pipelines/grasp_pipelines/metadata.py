@@ -105,6 +105,7 @@ def _provenance(
         "failures_kept": settings.failures,
         "failure_weight": 1 / settings.failures if settings.failures else None,
         "views": {"per_success": settings.views, "examples": added(results, "views")},
+        "redrawn": added(results, "redrawn"),
         "split": {"by": settings.split_by, "validation_share": VALIDATION},
         "trials": trials,
         "successes": successes,

@@ -19,7 +19,7 @@ from grasp_pipelines.log_chunks import Damage
 from grasp_pipelines.records import RecordSpool
 from grasp_pipelines.shard_results import ShardResult, result_file
 from grasp_pipelines.sources.source import Source
-from grasp_pipelines.steps import TrialImages, UnusableTrial, check_poses, draw_views, steps_of_trial
+from grasp_pipelines.steps import TrialImages, UnusableTrial, check_poses, draw_views, redraw_looks, steps_of_trial
 from grasp_pipelines.storage import StoredFile
 from grasp_tfp.errors import UsageError
 from grasp_tfp.trial import Trial
@@ -166,14 +166,16 @@ class _Conversion:
         seed = self._settings.seed
         keep = trial.success or _fraction("keep", trial.trial_id) < self._settings.failures
         rng = np.random.default_rng([seed, int(_hash("views", trial.trial_id).hex(), 16)])
-        views = draw_views(trial, self._settings.views, rng)
+        views, looks = draw_views(trial, self._settings.views, rng), redraw_looks(trial, rng)
         records = [
             (_hash(str(seed), step[TRIAL_ID], str(step[STEP])), serialize(step))
-            for step in (steps_of_trial(trial, self._images, views) if keep else ())
+            for step in (steps_of_trial(looks, self._images, views) if keep else ())
         ]
         for key, record in records:
             spools[split].add(key, record)
-        self.result.count_trial(trial, split, views, [len(record) for _, record in records])
+        self.result.count_trial(looks, split, views, [len(record) for _, record in records])
+        if keep and looks is not trial:
+            self.result.redrawn[split] += trial.num_steps - 1
 
 
 def _validation_sessions(logs: Sequence[StoredFile]) -> frozenset[str]:

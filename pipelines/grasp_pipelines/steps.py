@@ -12,11 +12,22 @@ from numpy.typing import NDArray
 from grasp_datasets import schema
 from grasp_tfp.actions import encode_action
 from grasp_tfp.errors import GraspError
+from grasp_tfp.policies.random import RandomPolicy
+from grasp_tfp.sim.geometry import WORKSPACE
 from grasp_tfp.sim.kinematics import feasible
-from grasp_tfp.sim.tasks import random_pose
+from grasp_tfp.sim.tasks import TASKS, random_pose
 from grasp_tfp.trial import Scene, Trial
 
-__all__ = ["NO_VIEWS", "ImageSource", "TrialImages", "UnusableTrial", "check_poses", "draw_views", "steps_of_trial"]
+__all__ = [
+    "NO_VIEWS",
+    "ImageSource",
+    "TrialImages",
+    "UnusableTrial",
+    "check_poses",
+    "draw_views",
+    "redraw_looks",
+    "steps_of_trial",
+]
 
 Floats = NDArray[np.float64]
 
@@ -130,11 +141,30 @@ def draw_views(trial: Trial, number: int, rng: np.random.Generator) -> Floats:
     """
     if not number or not trial.success or trial.images or trial.scene is None:
         return NO_VIEWS
+    return _free_poses(trial, number, rng)
+
+
+def redraw_looks(trial: Trial, rng: np.random.Generator) -> Trial:
+    """A trial of a policy with all looks but the first from gripper poses drawn anew, where it can be rendered.
+
+    A policy looks again from where it went, and it went there because it found the grasp good: in its successes staying
+    is always right, whatever the images show, and a network that learns from them learns to stay. Gripper poses that
+    are drawn know nothing of the grasp, as those of random trials.
+    """
+    if trial.policy == RandomPolicy.name or trial.images or trial.scene is None:
+        return trial
+    drawn = _free_poses(trial, trial.num_steps - 1, rng)
+    return dataclasses.replace(trial, gripper_poses=np.concatenate([trial.gripper_poses[:1], drawn]))
+
+
+def _free_poses(trial: Trial, number: int, rng: np.random.Generator) -> Floats:
+    """Gripper poses of the task's free space that the arm reaches, (number, 4)."""
+    workspace = TASKS[trial.task].workspace if trial.task in TASKS else WORKSPACE
     poses: list[Floats] = []
     while len(poses) < number:
-        if feasible(pose := random_pose(rng)):
+        if feasible(pose := random_pose(rng, workspace)):
             poses.append(pose)
-    return np.array(poses)
+    return np.reshape(poses, (-1, 4))
 
 
 def _check_image(jpeg: bytes) -> None:

@@ -12,12 +12,13 @@ import simplejpeg
 
 from grasp_datasets.schema import parse
 from grasp_pipelines.convert import convert
-from grasp_pipelines.steps import NO_VIEWS, draw_views
+from grasp_pipelines.steps import NO_VIEWS, draw_views, redraw_looks
 from grasp_pipelines.trial_log import TrialWriter
 from grasp_tfp.actions import decode_action, relative_action
 from grasp_tfp.errors import UsageError
 from grasp_tfp.sim.geometry import TRAY, WORKSPACE
 from grasp_tfp.sim.renderer import Renderer
+from grasp_tfp.sim.tasks import TASKS
 from grasp_tfp.trial import Scene, Trial
 
 SCENE = Scene(("block",), np.array([[0.55, 0.0, 0.02, 0.0, 0.0, 0.0, 1.0]]))
@@ -113,6 +114,34 @@ def test_only_simulated_successes_get_views() -> None:
     for other in (trial(1), pictured, dataclasses.replace(trial(0), scene=None)):
         assert draw_views(other, 5, rng) is NO_VIEWS
     assert draw_views(trial(0), 0, rng) is NO_VIEWS
+
+
+def test_views_stay_in_the_tasks_free_space() -> None:
+    wide = dataclasses.replace(trial(0), task="bottles")
+    offsets = np.abs(draw_views(wide, 200, np.random.default_rng(0))[:, :2] - TRAY.centre).max()
+    assert WORKSPACE.half_width < offsets <= TASKS["bottles"].workspace.half_width
+
+
+def test_the_later_looks_of_a_policy_are_drawn_anew() -> None:
+    rng = np.random.default_rng(0)
+    poses = np.array([[0.55, 0.05, 0.2, 1.0], *[[0.55, 0.0, 0.1, 0.0]] * 3])
+    steered = dataclasses.replace(trial(1), policy="ensemble", gripper_poses=poses)
+    looks = redraw_looks(steered, rng).gripper_poses
+    assert np.array_equal(looks[0], poses[0]) and looks.shape == poses.shape
+    assert len(np.unique(looks[:, :2], axis=0)) == 4
+    for kept in (trial(0), dataclasses.replace(steered, images=(JPEG,) * 4, initial_image=JPEG),
+                 dataclasses.replace(steered, scene=None)):  # fmt: skip
+        assert redraw_looks(kept, rng) is kept
+
+
+def test_the_card_says_what_was_drawn_anew(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    with TrialWriter(tmp_path / "logs" / "0.mcap") as writer:
+        for index in range(40):
+            writer.write(dataclasses.replace(trial(index), policy="exploring" if index % 2 else "random"))
+    convert(tmp_path / "logs", tmp_path / "out", image_size=16, failures=1, workers=1)
+    assert sum(metadata(tmp_path / "out")["redrawn"].values()) == 20
+    assert "20 examples are later steps of a policy" in (tmp_path / "out" / "README.md").read_text("utf-8")
 
 
 def test_counts_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
