@@ -7,9 +7,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from grasp_tfp.actions import relative_action, wrap_yaw
+from grasp_tfp.actions import relative_action
 from grasp_tfp.errors import GraspError
-from grasp_tfp.sim.geometry import TRAY
 from grasp_tfp.sim.kinematics import feasible
 from grasp_tfp.sim.renderer import Renderer
 from grasp_tfp.sim.tasks import find_task, random_pose
@@ -19,12 +18,6 @@ from grasp_tfp.trial import Scene, Trial
 __all__ = ["Batch", "ReplayBuffer", "endless_batches"]
 
 Floats = NDArray[np.float64]
-
-NEAR = 0.25
-"""Share of the views from near the grasp, where a trial ends."""
-
-NEAR_SPREAD = (0.02, 0.02, 0.2)
-"""Standard deviations of x, y [m] and yaw [rad] of those."""
 
 
 class _Grasp(NamedTuple):
@@ -92,7 +85,7 @@ class ReplayBuffer:
             raise GraspError(f"Nothing to learn from yet: {self.rate} of the trials held. Collect more trials.")
         success = np.arange(size) % 2 == 0 if self.keeps_failures else np.ones(size, bool)
         grasps = [_pick(self._held if held else self._failed, rng) for held in success]
-        poses = np.array([self._view(grasp.final_pose, rng) for grasp in grasps])
+        poses = np.array([self._view(rng) for _ in grasps])
         pairs = [
             (self._renderer.image(grasp.scene, pose), self._renderer.initial_image(grasp.scene))
             for grasp, pose in zip(grasps, poses, strict=True)
@@ -107,17 +100,11 @@ class ReplayBuffer:
         """Successes for each failure in the buffer."""
         return len(self._held) / max(len(self._failed), 1)
 
-    def _view(self, final_pose: Floats, rng: np.random.Generator) -> Floats:
-        """A gripper pose (4,) to look at a grasp from."""
-        while True:
-            pose = random_pose(rng, self._workspace)
-            if rng.random() < NEAR:
-                pose[[0, 1, 3]] = final_pose[[0, 1, 3]] + rng.normal(0, NEAR_SPREAD)
-                half = self._workspace.half_width
-                pose[:2] = np.clip(pose[:2], np.subtract(TRAY.centre, half), np.add(TRAY.centre, half))
-                pose[3] = wrap_yaw(pose[3])
-            if feasible(pose):
-                return pose
+    def _view(self, rng: np.random.Generator) -> Floats:
+        """A gripper pose (4,) to look at a grasp from: anywhere, as one near the grasp would give it away."""
+        while not feasible(pose := random_pose(rng, self._workspace)):
+            pass
+        return pose
 
 
 def endless_batches(
