@@ -36,6 +36,9 @@ def reproduce(
     scale: Annotated[
         float, typer.Option("--scale", min=0.01, max=100, help="Of what trains: steps, as a share of those of 1.")
     ] = 1.0,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", min=1, help="Of what trains: how often, from --seed on; 3 if unset.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Far too little work, to see that it runs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
 ) -> None:
@@ -54,8 +57,9 @@ def reproduce(
         raise unknown_name("figure", figure, FIGURES)
     if runs and figure not in TRAINED:
         raise UsageError(f"Expected runs for {' and '.join(TRAINED)} only, received {figure} {runs[0]}.")
-    if scale != 1 and (quick or figure not in TRAINING):
-        raise UsageError(f"Expected --scale with {', '.join(TRAINING)} only, and without --quick, received {figure}.")
+    if (scale != 1 or seeds) and (quick or figure not in TRAINING):
+        known = ", ".join(TRAINING)
+        raise UsageError(f"Expected --scale and --seeds with {known} only, and without --quick, received {figure}.")
     given = {role: find_run(runs, role) / "bundle" for role in TRAINED.get(figure, ())}
     load_tensorflow()
     from grasp_tfp.experiments.reproduction import table
@@ -65,7 +69,8 @@ def reproduce(
     with Progress(f"reproduce {figure}") as progress, graspctl_commands() as commands:
         more: dict[str, Any] = {"bundles": given} if given else {}
         if figure in TRAINING:
-            settings = dataclasses.replace(settings, steps=_whole_epochs(scale * settings.steps))
+            steps = _whole_epochs(scale * settings.steps)
+            settings = dataclasses.replace(settings, steps=steps, seeds=seeds or settings.seeds)
             typer.echo(f"{figure}: {module.plan(settings)}", err=True)
             more["graspctl"] = commands
         done: Any = module.reproduce(folder, seed=seed, settings=settings, progress=progress.update, **more)

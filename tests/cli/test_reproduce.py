@@ -49,5 +49,7 @@ def test_table1_needs_what_was_trained_and_the_others_nothing(tmp_path: Path, mo
     surplus = invoke("reproduce", "fig2", "runs/mof")
     assert surplus.exit_code == 2 and "Expected runs for table1 only" in surplus.stderr
     scaled = invoke("reproduce", "fig2", "--scale", "0.1")
-    assert scaled.exit_code == 2 and "Expected --scale with ablation, fig5, fig6, fig7 only" in scaled.stderr
+    assert (
+        scaled.exit_code == 2 and "Expected --scale and --seeds with ablation, fig5, fig6, fig7 only" in scaled.stderr
+    )
     assert list(tmp_path.iterdir()) == []
