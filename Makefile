@@ -10,7 +10,10 @@ TORCH := .venv-torch
 demo: STAGES := "collect --sim" "convert logs/ out/" "train mof" "eval --robot kuka-3"
 headline: STAGES := "collect --sim --trials 300000" "convert logs/ out/" "train mof --set train.steps=9000" "eval --sim -n 2000"
 headline-bottles: STAGES := "collect --sim --task bottles --trials 300000" "convert logs/ out/" \
-	"train mof --set train.steps=9000" "eval --sim --task bottles -n 1000" "eval --sim --task bottles-heldout -n 1000"
+	"train mof --set train.steps=9000" \
+	"collect --sim --task bottles --policy runs/mof --best --seed 7 --trials 64000" "convert logs/ out-2/" \
+	"train mof --data out-2/ --name mof-2 --set train.steps=9000" \
+	"eval --sim --run runs/mof-2 --task bottles -n 1000" "eval --sim --run runs/mof-2 --task bottles-heldout -n 1000"
 
 demo headline headline-bottles: $(READY)
 	@mkdir -p $@ && cd $@ && touch times.txt && for stage in $(STAGES); do \
