@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from grasp_tfp.errors import RobotError, SafetyStop, UsageError
-from grasp_tfp.robots.arm import Arm, Frame, ask_operator
+from grasp_tfp.robots.arm import Arm
 from grasp_tfp.robots.chain import read_urdf
 from grasp_tfp.robots.envelope import Envelope
+from grasp_tfp.robots.link import Frame
+from grasp_tfp.robots.operator import ask_operator
 from grasp_tfp.robots.robot import GraspResult, Observation, Robot
 from grasp_tfp.robots.settings import CellSettings, parse
 

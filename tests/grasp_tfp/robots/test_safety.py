@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from grasp_tfp.errors import RobotError, SafetyStop, UsageError
-from grasp_tfp.robots import arm as arms
 from grasp_tfp.robots.cell import RosbridgeRobot
+from grasp_tfp.robots.lease import DRIVEN, YES_MOVE
 from grasp_tfp.robots.preflight import preflight
 from grasp_tfp.robots.twin.server import TwinServer
 
@@ -74,17 +74,17 @@ def test_a_stopped_arm_is_released_by_a_person_only(serve: Serve, monkeypatch: p
         with trial(arm) as robot, pytest.raises(SafetyStop):
             robot.move(UP)
         time.sleep(2.0)
-        monkeypatch.setenv(arms.YES_MOVE, "kuka-3")
+        monkeypatch.setenv(YES_MOVE, "kuka-3")
         with trial(arm) as robot:
             assert not next(check for check in preflight(robot) if check.name == "watchdog").ok
             with pytest.raises(RobotError, match="was stopped while .* drove it.*Expected somebody at a terminal"):
                 robot.move(NUDGE)
         asked = []
         robot = arm.connect()
-        robot.arm._operator = lambda name, question: asked.append(question)
+        robot.arm.lease.operator = lambda name, question: asked.append(question)
         robot.arm.grip(0.08)
         assert "Look at the arm" in asked[0]
-        assert robot.arm.watchdog_status()["holder"] == robot.arm.identity
+        assert robot.arm.watchdog_status()["holder"] == robot.arm.lease.identity
         robot.close()
 
 
@@ -139,7 +139,7 @@ def test_ctrl_c_holds_the_arm(serve: Serve, capsys: pytest.CaptureFixture[str]) 
         here = robot.pose
         time.sleep(0.2)
         np.testing.assert_allclose(robot.pose, here, atol=1e-6)
-        assert (robot.arm.watchdog_status() or {})["state"] in arms.DRIVEN, "an orderly end is no protective stop"
+        assert (robot.arm.watchdog_status() or {})["state"] in DRIVEN, "an orderly end is no protective stop"
 
 
 def _interrupt(thread: int) -> None:
@@ -189,7 +189,7 @@ def test_the_first_motion_asks_for_the_name(healthy: Any, monkeypatch: pytest.Mo
 
 
 def test_a_real_trial_is_judged_by_two_pictures(healthy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(arms.YES_MOVE, "kuka-3")
+    monkeypatch.setenv(YES_MOVE, "kuka-3")
     seen: list[Any] = []
     robot = healthy.connect(twin=False)
 
