@@ -168,6 +168,9 @@ class CellSettings:
     cell: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Camera, jaw, tray and workspace as the data of its policies describe them; a twin tells its own."""
 
+    labels: str = ""
+    """File of `graspctl robots labels`, beside the fleet file; without it the operator labels each trial."""
+
     twin: bool = False
     """Whether a simulated arm of `graspctl robots simulate` answers: it lays out scenes and knows what it holds."""
 

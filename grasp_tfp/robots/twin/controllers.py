@@ -23,9 +23,19 @@ Message = dict[str, Any]
 Answer = Callable[[int, Message, bool], None]
 """Takes the status and the values of an action's result, or of its feedback."""
 
-FAULTS = ("freeze", "drop", "stale-image", "rejected-goal", "slow", "blocking")
+FAULTS = (
+    "freeze",
+    "drop",
+    "stale-image",
+    "repeated-image",
+    "black-image",
+    "rejected-goal",
+    "slow",
+    "blocking",
+)
 """What can go wrong: the bridge freezes or drops its connections in the middle of the first move, the camera repeats
-one image, goals are rejected, moves take four times as long, or a goal blocks its connection until it has ended."""
+one image with its old time or with new ones or shows nothing, goals are rejected, moves take four times as long, or a
+goal blocks its connection until it has ended."""
 
 PERIOD = 0.01
 """Between two looks at a goal [s]."""
@@ -127,6 +137,8 @@ class Controllers:
         held, gripper = False, self._settings.gripper
         if abs(position - gripper.closed) < abs(position - gripper.open):
             held = await self.work(self._cell.close_jaw, self.joints.position(self.now()))
+        else:
+            await self.work(self._cell.open_jaw)
         await asyncio.sleep(JAW_SECONDS / self._speed)
         return held
 

@@ -5,6 +5,7 @@ The dead man's switch beside it is the one that `graspctl robots watchdog` write
 """
 
 import asyncio
+import base64
 import contextlib
 import functools
 import json
@@ -36,6 +37,12 @@ FAULT_AFTER = 0.3
 """How long after the beginning of a move `freeze` and `drop` happen [s]."""
 
 
+BLACK = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAEElEQVR4nGNgGAWjYBTAAAADEAABPywr7AAAAABJRU5ErkJggg=="
+)
+"""A black picture, as PNG."""
+
+
 class TwinServer:
     """The arm and its server.
 
@@ -44,7 +51,8 @@ class TwinServer:
         settings: Names and topics, as a client's fleet file has them.
         chain: The arm's kinematics.
         speed: How many times faster than a real arm it moves.
-        fault: One of `FAULTS`, or nothing.
+        fault: One of `controllers.FAULTS`, or nothing.
+        fault_in: Number of the only trial in which the camera has its fault; all if None.
         trace: Where the arm's own positions are written, as JSON lines of monotonic time and angles.
 
     Raises:
@@ -59,11 +67,13 @@ class TwinServer:
         *,
         speed: float = 1.0,
         fault: str = "",
+        fault_in: int | None = None,
         trace: Path | None = None,
     ) -> None:
         self._cell, self._settings = cell, settings
         self._dialect = Dialect(settings.dialect)
-        self._speed, self._fault = speed, fault
+        self._speed, self._fault, self._fault_in = speed, fault, fault_in
+        self._trial: int | None = None
         self._hub = Hub()
         self._arm = Controllers(cell, settings, chain, speed=speed, fault=fault, spoil=self._spoil)
         self._first_image: tuple[bytes, float] | None = None
@@ -140,7 +150,7 @@ class TwinServer:
         values: Any = None
         if service == BEGIN:
             values = await self._arm.work(self._cell.begin, arguments["index"], arguments["image_size"])
-            self._first_image = None
+            self._trial, self._first_image = arguments["index"], None
         elif service == END:
             values = self._cell.result()
         elif service == DESCRIBE:
@@ -196,10 +206,19 @@ class TwinServer:
             if self._hub.heard(topic):
                 now = self._arm.now()
                 image = await self._arm.work(self._cell.image, self._arm.joints.position(now)), now
-                if self._fault == "stale-image" and self._arm.moved:
-                    image = self._first_image = self._first_image or image
+                if self._arm.moved and self._fault_in in (None, self._trial):
+                    image = self._spoilt(*image)
                 self._hub.publish(topic, self._dialect.compressed_image("rgb8; png compressed bgr8", *image))
             await asyncio.sleep(max(CAMERA_PERIOD / self._speed, JOINT_PERIOD))
+
+    def _spoilt(self, data: bytes, now: float) -> tuple[bytes, float]:
+        """An image and its time as a faulty camera gives them."""
+        if self._fault == "black-image":
+            return BLACK, now
+        self._first_image = self._first_image or (data, now)
+        if self._fault == "stale-image":
+            return self._first_image
+        return self._first_image[0] if self._fault == "repeated-image" else data, now
 
     async def _publish_status(self) -> None:
         while True:

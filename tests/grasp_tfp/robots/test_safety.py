@@ -11,6 +11,7 @@ import pytest
 
 from grasp_tfp.errors import RobotError, SafetyStop, UsageError
 from grasp_tfp.robots.cell import RosbridgeRobot
+from grasp_tfp.robots.judging import Judgement
 from grasp_tfp.robots.lease import DRIVEN, YES_MOVE
 from grasp_tfp.robots.preflight import preflight
 from grasp_tfp.robots.twin.server import TwinServer
@@ -193,14 +194,14 @@ def test_a_real_trial_is_judged_by_two_pictures(healthy: Any, monkeypatch: pytes
     seen: list[Any] = []
     robot = healthy.connect(twin=False)
 
-    def judge(post_grasp: Any, post_drop: Any) -> bool:
+    def judge(post_grasp: Any, post_drop: Any) -> Judgement:
         seen.append(post_grasp)
-        return True
+        return Judgement(True, "a test")
 
     robot._judge = judge
     robot.begin(0)
     result = robot.grasp()
-    assert result.success
+    assert result.success and result.label_source == "a test"
     assert seen[0].shape == (64, 64, 3)
     robot.close()
 
