@@ -14,27 +14,11 @@ from grasp_tfp.robots.cell import RosbridgeRobot
 from grasp_tfp.robots.judging import Judgement
 from grasp_tfp.robots.lease import DRIVEN, YES_MOVE
 from grasp_tfp.robots.preflight import preflight
-from grasp_tfp.robots.twin.server import TwinServer
 
 NUDGE = np.array([0.0, 0.02, 0.05, 0.1])
 UP = np.array([0.03, 0.03, 0.1, 1.0])
 
 Serve = Callable[..., contextlib.AbstractContextManager[Any]]
-
-
-@pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every operation that a simulated arm receives."""
-    found: list[str] = []
-    for name in ("publish", "send_action_goal", "call_service", "cancel_action_goal"):
-        handler = getattr(TwinServer, f"_on_{name}")
-
-        async def listen(self: Any, connection: Any, message: Any, name: str = name, then: Any = handler) -> None:
-            found.append(f"{name} {message.get('topic', message.get('action', message.get('service')))}")
-            await then(self, connection, message)
-
-        monkeypatch.setattr(TwinServer, f"_on_{name}", listen)
-    return found
 
 
 def slowly(settings: Any) -> dict[str, Any]:
