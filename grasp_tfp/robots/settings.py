@@ -131,6 +131,9 @@ class LimitSettings:
     joint_margin_deg: float
     """Distance kept to every joint limit."""
 
+    link_radius_m: float
+    """Of the thickest link: the lines between joints keep as far from the table, and twice as far from each other."""
+
     joint_state_timeout_s: float
     """An older joint state stops the arm."""
 

@@ -99,7 +99,7 @@ class Ways:
         if not self._envelope.allows(path):
             raise RobotError(
                 f"{name}: no way from {np.round(pose, 3).tolist()} to {np.round(target, 3).tolist()} within the "
-                "joint limits. Nothing has moved."
+                "limits of joints and links. Nothing has moved."
             )
         path[0] = self._arm.joints().position
         if np.abs(path[1] - path[0]).max() > SAME_BRANCH:
@@ -152,6 +152,6 @@ def check_postures(name: str, arm: ArmSettings, envelope: Envelope) -> None:
     swing = envelope.swing(at_home, clear)
     if not (envelope.allows(swing) and envelope.above_floor(swing)):
         raise UsageError(
-            f"{name}.arm.clear_view_deg: expected a posture that the arm reaches from home within its joint "
-            "limits, the fingertips above the floor of the free space on all the way."
+            f"{name}.arm.clear_view_deg: expected a posture that the arm reaches from home within the limits "
+            "of joints and links, the fingertips above the floor of the free space on all the way."
         )
