@@ -26,6 +26,7 @@ def show_decisions(entry: Any, names: list[str], runs: dict[str, Path], seed: in
     import numpy as np
 
     from grasp_tfp.policies.catalogue import find_policy
+    from grasp_tfp.robots.cell import RosbridgeRobot
     from grasp_tfp.robots.deployment import check_fit
     from grasp_tfp.robots.fleet import connect
 
@@ -39,9 +40,12 @@ def show_decisions(entry: Any, names: list[str], runs: dict[str, Path], seed: in
             policy.begin(robot)
             decisions[name] = _decision(robot, policy.choose(robot, np.random.default_rng([seed, 0, 1])))
         report = {"robot": entry.name, "pose": _rounded(robot.pose), "decisions": decisions}
+        aside = isinstance(robot, RosbridgeRobot) and not robot.envelope.contains(robot.pose)
     if as_json:
         return print_report(report)
     typer.echo(f"{entry.name} stands at {_told(report['pose'])}; nothing moved, and no message that moves it was sent.")
+    if aside:
+        typer.echo(f"It is outside its workspace, where no move is feasible. Try graspctl robots home {entry.name}.")
     for name, decision in decisions.items():
         typer.echo(f"{name:<14}{_line(decision)}")
 

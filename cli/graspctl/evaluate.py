@@ -13,7 +13,7 @@ from graspctl.console import Progress, duration, print_report, summary
 from graspctl.dry_run import show_decisions
 from graspctl.protocol import evaluate_runs
 from graspctl.runs import PRETRAINED, RUNS, find_run, image_size, load_policy, write_json
-from graspctl.trial_logs import logged
+from graspctl.trial_logs import logged, logs_of
 
 __all__ = ["evaluate", "recorded_cell"]
 
@@ -97,7 +97,7 @@ def evaluate(
     from grasp_tfp.training.report import differences, table
 
     summary(
-        ", ".join([str(results), *([report["picture"]] if "picture" in report else [])]),
+        ", ".join([str(results), *([report["picture"]] if "picture" in report else []), *logs_of(home, [entry])]),
         [*table(evaluations), *differences(evaluations), _timing(evaluations)],
         f"graspctl deploy {found['actor']} --robot {robot or 'kuka-3'}" if "actor" in found else None,
     )

@@ -10,7 +10,7 @@ import typer
 from grasp_tfp.errors import RobotError, UsageError
 from graspctl.connected import Name, connected
 from graspctl.console import print_report, summary
-from graspctl.jog import jog
+from graspctl.jog import home, jog
 from graspctl.labels import labels
 
 __all__ = ["check", "list_robots", "pin_camera", "robots", "select_fleet", "show", "simulate", "watchdog"]
@@ -95,6 +95,7 @@ def check(name: Name, as_json: AsJson = False) -> None:
         raise RobotError(f"{name} is not ready: {', '.join(wrong)}. Nothing has moved.")
 
 
+robots.command("home", short_help="Bring the arm above the tray.")(home)
 robots.command("jog", short_help="Make one small move.")(jog)
 
 

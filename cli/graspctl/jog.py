@@ -8,7 +8,7 @@ import typer
 from grasp_tfp.errors import RobotError, UsageError
 from graspctl.connected import Name, connected
 
-__all__ = ["jog"]
+__all__ = ["home", "jog"]
 
 
 def jog(
@@ -40,6 +40,22 @@ def jog(
         robot.move(action)
         after = robot.pose
     typer.echo(f"{name} went from {_told(before)} to {_told(after)}, by {_told(relative_action(before, after))}.")
+
+
+def home(name: Name) -> None:
+    """Example: graspctl robots home kuka-3
+
+    Brings the arm above the tray, from aside or from over the tray: straight up first. The operator types the robot's
+    name first.
+    """
+    from grasp_tfp.robots.cell import RosbridgeRobot
+
+    with connected(name, dry_run=False) as robot:
+        if not isinstance(robot, RosbridgeRobot):
+            raise UsageError(f"{name} is simulated: it begins each trial where the trial says. Name a real robot.")
+        robot.come_home()
+        where = robot.pose
+    typer.echo(f"{name} stands at {_told(where)}.")
 
 
 def _move(steps: list[str]) -> list[float]:

@@ -7,7 +7,7 @@ from typing import Any
 from grasp_tfp.errors import UsageError
 from graspctl.console import Progress, load_tensorflow, print_report, summary
 from graspctl.runs import write_json
-from graspctl.trial_logs import logged
+from graspctl.trial_logs import logged, logs_of
 
 __all__ = ["evaluate_runs"]
 
@@ -62,4 +62,5 @@ def evaluate_runs(
         return print_report(report)
     first, *others = map(str, logs.values())
     more = f" and {len(others)} more" if others else ""
-    summary(f"{results}, {first}{more}", report_lines(report), None)
+    wrote = [str(results), f"{first}{more}", *logs_of(home, cells)]
+    summary(", ".join(wrote), report_lines(report), None)

@@ -3,12 +3,13 @@
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from grasp_tfp.trial import Trial
 
-__all__ = ["logged"]
+__all__ = ["logged", "logs_of"]
 
 
 @contextlib.contextmanager
@@ -36,3 +37,13 @@ def logged(folder: Path, robot: str) -> Iterator[Callable[[Trial], None]]:
             writers[0].write(dataclasses.replace(trial, trial_id=name))
 
         yield keep
+
+
+def logs_of(home: Path, entries: Sequence[Any]) -> list[str]:
+    """The folder of the logs below an evaluation's, where one of the robots is a real one.
+
+    Args:
+        home: Folder of the evaluation.
+        entries: The robots, each a `grasp_tfp.robots.fleet.FleetEntry`.
+    """
+    return [f"{home / 'logs'}/"] if any(entry.driver != "sim" for entry in entries) else []

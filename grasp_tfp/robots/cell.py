@@ -168,6 +168,15 @@ class RosbridgeRobot(Robot):
         self._ways.clear_view()
         return before.pixels, self._look().pixels
 
+    def come_home(self) -> None:
+        """Brings the arm above the tray.
+
+        Raises:
+            RobotError: No safe way is known from where it stands; nothing has moved.
+            SafetyStop: It was held on the way.
+        """
+        self._ways.come_home()
+
     def knows_the_way(self) -> bool:
         """Whether the arm stands where it gets home from: above its part of the tray, or on the way to clear view."""
         return self._ways.known()

@@ -145,8 +145,14 @@ def test_a_dry_run_decides_and_builds_no_message_that_moves(serve: Serve, lab: P
         assert all("would go by x" in line and "within its limits, in" in line for line in decisions)
         report = json.loads(invoke("eval", "--robot", "kuka-3", "--policy", "random", "--dry-run", "--json").stdout)
         assert report["decisions"]["random"]["seconds"] > 0
-    assert {operation.split()[0] for operation in heard} == {"call_service"}
-    assert {operation.split()[1] for operation in heard} == {"/graspctl/describe"}
+        assert {operation.split()[0] for operation in heard} == {"call_service"}
+        assert {operation.split()[1] for operation in heard} == {"/graspctl/describe"}
+        with contextlib.closing(arm.connect()) as robot:
+            robot.empty_pair(0)
+        aside = invoke("eval", "--robot", "kuka-3", "--policy", "random", "--dry-run").stdout
+        assert "outside its workspace, where no move is feasible. Try graspctl robots home kuka-3" in aside
+        assert 'stands at {"x": 0.5' in invoke("robots", "home", "kuka-3").stdout
+        assert "within its limits" in invoke("eval", "--robot", "kuka-3", "--policy", "random", "--dry-run").stdout
     assert not (lab / "runs").exists()
     assert "Expected --robot NAME with --dry-run" in invoke("eval", "--sim", "--policy", "random", "--dry-run").stderr
 
