@@ -1,5 +1,6 @@
 """`graspctl eval`: how often policies grasp, on the same scenes."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,8 +10,10 @@ import typer
 
 from grasp_tfp.errors import UsageError
 from graspctl.console import Progress, duration, print_report, summary
+from graspctl.dry_run import show_decisions
 from graspctl.protocol import evaluate_runs
-from graspctl.runs import PRETRAINED, RUNS, find_run, load_policy, write_json
+from graspctl.runs import PRETRAINED, RUNS, find_run, image_size, load_policy, write_json
+from graspctl.trial_logs import logged, logs_of
 
 __all__ = ["evaluate", "recorded_cell"]
 
@@ -45,6 +48,9 @@ def evaluate(
     runs: Annotated[
         int | None, typer.Option("--runs", min=1, help="The paper's protocol: runs of trials in random order.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what each policy would do now; nothing moves.")
+    ] = False,
     blind: Annotated[bool, typer.Option("--blind", help="Do not show which policy is at work in --runs.")] = False,
     stop_early: Annotated[
         bool, typer.Option("--stop-early", help="End --runs once all policies differ, by intervals that allow it.")
@@ -67,6 +73,10 @@ def evaluate(
     if bundle and run:
         raise UsageError("Expected --bundle or --run: --bundle is the actor that comes with graspctl.")
     names, found = _plan(policy, [PRETRAINED] if bundle else run or [])
+    if dry_run:
+        if robot in (None, "all"):
+            raise UsageError("Expected --robot NAME with --dry-run: it looks at one robot. Name it.")
+        return show_decisions(_cell(robot, task), names, found, seed, as_json=as_json)
     home = (RUNS / "pretrained" if bundle else next(iter(found.values()), RUNS / "random")) / "eval"
     if runs is not None or robot == "all":
         if replay is not None:
@@ -87,7 +97,7 @@ def evaluate(
     from grasp_tfp.training.report import differences, table
 
     summary(
-        ", ".join([str(results), *([report["picture"]] if "picture" in report else [])]),
+        ", ".join([str(results), *([report["picture"]] if "picture" in report else []), *logs_of(home, [entry])]),
         [*table(evaluations), *differences(evaluations), _timing(evaluations)],
         f"graspctl deploy {found['actor']} --robot {robot or 'kuka-3'}" if "actor" in found else None,
     )
@@ -133,44 +143,48 @@ def _evaluate(
     from grasp_tfp.robots.deployment import check_fit
     from grasp_tfp.robots.fleet import connect
     from grasp_tfp.robots.sim import SimRobot
-    from grasp_tfp.success import SuccessRate
     from grasp_tfp.training import evaluation
     from grasp_tfp.training.report import summarise
 
     bundles = {role: load_policy(run / "bundle", role) for role, run in runs.items()}
-    simulated = entry.driver == "sim"
-    cells = [connect(entry, _image_size(bundles)) for _ in range(min(AT_ONCE, trials) if simulated else 1)]
-    for bundle in bundles.values():
-        check_fit(bundle.manifest, cells[0])
-    found = []
-    for name in names:
-        with Progress(f"eval {name}") as progress:
-            result = evaluation.evaluate(
-                cells,
-                find_policy(name).make(bundles, simulated),
-                trials=trials,
-                seed=seed,
-                progress=lambda done, total, successes: progress.update(done, total, str(SuccessRate(successes, done))),
-            )
-        found.append(result)
-    where = {"robot": entry.name, "task": entry.task, "runs": {role: str(run) for role, run in runs.items()}}
-    report: dict[str, Any] = where | {"seed": seed} | summarise(found)
-    if isinstance(cells[0], SimRobot) and bundles:
-        from grasp_tfp.experiments.sample_picture import draw_policies
+    simulated, found = entry.driver == "sim", []
+    with contextlib.ExitStack() as stack:
+        cells = [
+            stack.enter_context(contextlib.closing(connect(entry, image_size(bundles))))
+            for _ in range(min(AT_ONCE, trials) if simulated else 1)
+        ]
+        for bundle in bundles.values():
+            check_fit(bundle.manifest, cells[0])
+        keep = None if simulated else stack.enter_context(logged(picture.parent / "logs", entry.name))
+        for name in names:
+            policy = find_policy(name).make(bundles, simulated)
+            with Progress(f"eval {name}") as progress:
+                found.append(
+                    evaluation.evaluate(
+                        cells,
+                        policy,
+                        trials=trials,
+                        seed=seed,
+                        progress=lambda done, total, held: progress.update(done, total, _rate(held, done)),
+                        keep=keep,
+                    )
+                )
+        where = {"robot": entry.name, "task": entry.task, "runs": {role: str(run) for role, run in runs.items()}}
+        report: dict[str, Any] = where | {"seed": seed} | summarise(found)
+        if isinstance(cells[0], SimRobot) and bundles:
+            from grasp_tfp.experiments.sample_picture import draw_policies
 
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        report["picture"] = str(picture)
-        draw_policies(cells[0], bundles, picture)
-    for cell in cells:
-        cell.close()
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            report["picture"] = str(picture)
+            draw_policies(cells[0], bundles, picture)
     return found, report
 
 
-def _image_size(bundles: dict[str, Any]) -> int:
-    sizes = {role: bundle.image_size for role, bundle in bundles.items()}
-    if len(set(sizes.values())) > 1:
-        raise UsageError(f"Expected runs for images of one size, received {sizes}. Choose others with --run.")
-    return next(iter(sizes.values()), 64)
+def _rate(successes: int, done: int) -> str:
+    """Successes so far; void trials are among those that are done."""
+    from grasp_tfp.success import SuccessRate
+
+    return str(SuccessRate(successes, done))
 
 
 def _replay(entry: Any, results: Path, index: int) -> None:

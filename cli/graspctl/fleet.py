@@ -1,8 +1,6 @@
 """`graspctl robots`: the fleet, and a robot by hand."""
 
-import contextlib
 import dataclasses
-import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,16 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from grasp_tfp.errors import RobotError, UsageError
+from graspctl.connected import Name, connected
 from graspctl.console import print_report, summary
+from graspctl.jog import home, jog
+from graspctl.labels import labels
 
-__all__ = ["check", "jog", "list_robots", "pin_camera", "robots", "select_fleet", "show", "simulate", "watchdog"]
+__all__ = ["check", "list_robots", "pin_camera", "robots", "select_fleet", "show", "simulate", "watchdog"]
 
 PINNED = Path("pinned")
 """Where the pinned views of the cameras are, one folder for each robot."""
 
-IMAGE_SIZE = 472
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Robot of the fleet file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")]
 
 robots = typer.Typer(no_args_is_help=True)
@@ -78,7 +76,7 @@ def check(name: Name, as_json: AsJson = False) -> None:
     from grasp_tfp.robots.pinned import MAX_SHIFT, compare_view
     from grasp_tfp.robots.preflight import Check, preflight
 
-    with _robot(name, dry_run=True) as robot:
+    with connected(name, dry_run=True) as robot:
         if not isinstance(robot, RosbridgeRobot):
             checks = [Check("cell", True, f"simulated, {robot.task}", "")]
         else:
@@ -97,36 +95,8 @@ def check(name: Name, as_json: AsJson = False) -> None:
         raise RobotError(f"{name} is not ready: {', '.join(wrong)}. Nothing has moved.")
 
 
-@robots.command(short_help="Make one small move.")
-def jog(
-    name: Name,
-    steps: Annotated[list[str], typer.Argument(metavar="x=METRES …", help="x, y, z in metres, yaw in degrees.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the move.")] = False,
-) -> None:
-    """Example: graspctl robots jog kuka-3 x=0.02 yaw=-10
-
-    Makes one relative move of the fingertips in the base frame, and says how far they really went: the test of signs,
-    units and tool length for a new robot. The operator types the robot's name first.
-    """
-    import numpy as np
-
-    from grasp_tfp.actions import relative_action
-    from grasp_tfp.robots.cell import RosbridgeRobot
-
-    action = np.array(_move(steps))
-    with _robot(name, dry_run=dry_run) as robot:
-        before = robot.pose
-        reason = robot.refusals(action[None])[0] if isinstance(robot, RosbridgeRobot) else ""
-        if reason or not robot.feasible(action[None])[0]:
-            raise RobotError(
-                f"{name}: refused to move by {' '.join(steps)}: {reason or 'infeasible'}. It has not moved."
-            )
-        if dry_run:
-            typer.echo(f"{name} would go from {_told(before)} by {_told(action)}. Nothing has moved.")
-            return
-        robot.move(action)
-        after = robot.pose
-    typer.echo(f"{name} went from {_told(before)} to {_told(after)}, by {_told(relative_action(before, after))}.")
+robots.command("home", short_help="Bring the arm above the tray.")(home)
+robots.command("jog", short_help="Make one small move.")(jog)
 
 
 @robots.command("pin-camera", short_help="Keep what the camera sees.")
@@ -138,11 +108,14 @@ def pin_camera(name: Name) -> None:
     from grasp_tfp.robots.cell import RosbridgeRobot
     from grasp_tfp.robots.pinned import pin_view
 
-    with _robot(name, dry_run=True) as robot:
+    with connected(name, dry_run=True) as robot:
         if not isinstance(robot, RosbridgeRobot):
             raise UsageError(f"{name} is simulated: its camera cannot be moved. Pin the camera of a real robot.")
         path = pin_view(PINNED / name, robot.observe().image, robot.arm.joints().position)
     summary(str(path), [f"the view of {name}; the arm did not move"], f"graspctl robots check {name}")
+
+
+robots.command("labels", short_help="Learn to label grasps from pictures.")(labels)
 
 
 @robots.command(short_help="Serve a simulated arm through rosbridge.")
@@ -152,8 +125,15 @@ def simulate(
     host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
     dialect: Annotated[str, typer.Option("--dialect", help="ros1 or ros2.")] = "ros2",
     fault: Annotated[
-        str, typer.Option("--fault", help="freeze, drop, stale-image, rejected-goal, slow, blocking.")
+        str,
+        typer.Option(
+            "--fault",
+            help="freeze, drop, stale-image, repeated-image, black-image, rejected-goal, slow, blocking.",
+        ),
     ] = "",
+    fault_in: Annotated[
+        int | None, typer.Option("--fault-in", metavar="TRIAL", min=0, help="The camera's fault in this trial only.")
+    ] = None,
     speed: Annotated[float, typer.Option("--speed", min=0.1, help="Times as fast as a real arm.")] = 1.0,
     fleet: Annotated[Path, typer.Option("--fleet", help="Fleet file to write, which reaches it.")] = Path("twin.toml"),
     trace: Annotated[Path | None, typer.Option("--trace", help="Where to write the arm's own positions.")] = None,
@@ -179,7 +159,7 @@ def simulate(
         typer.echo(f"Serving   {url} ({dialect}), bridge process {bridge}, arm process {os.getpid()}; Ctrl-C ends it")
         typer.echo(f"Next      {FLEET}={fleet} graspctl eval --robot {name} -n 20")
 
-    options: dict[str, Any] = {"speed": speed, "fault": fault, "trace": trace}
+    options: dict[str, Any] = {"speed": speed, "fault": fault, "fault_in": fault_in, "trace": trace}
     asyncio.run(serve(entry, table, host=host, port=port, started=started, **options))
 
 
@@ -197,37 +177,3 @@ def watchdog(name: Name) -> None:
     if entry.driver != "rosbridge":
         raise UsageError(f"{name} is driven by {entry.driver!r}: only a robot behind rosbridge has a watchdog of ours.")
     typer.echo(watchdog_script(parse(CellSettings, entry.settings, name)), nl=False)
-
-
-@contextlib.contextmanager
-def _robot(name: str, *, dry_run: bool) -> Any:
-    from grasp_tfp.robots.fleet import connect, find_robot
-
-    robot = connect(find_robot(name), IMAGE_SIZE, dry_run=dry_run)
-    try:
-        yield robot
-    finally:
-        robot.close()
-
-
-def _move(steps: list[str]) -> list[float]:
-    """`x=0.02 yaw=-10` as a relative move (4,) [m, rad]."""
-    import math
-
-    move = dict.fromkeys(("x", "y", "z", "yaw"), 0.0)
-    for step in steps:
-        axis, _, amount = step.partition("=")
-        try:
-            move[axis] = float(amount) if axis in move else math.nan
-        except ValueError:
-            move[axis] = math.nan
-        if not math.isfinite(move[axis]):
-            raise UsageError(f"Expected moves such as x=0.02, z=-0.05 [m] or yaw=10 [degrees], received {step!r}.")
-    return [move["x"], move["y"], move["z"], math.radians(move["yaw"])]
-
-
-def _told(pose: Any) -> str:
-    from math import degrees
-
-    x, y, z, yaw = (float(number) for number in pose)
-    return json.dumps({"x": round(x, 4), "y": round(y, 4), "z": round(z, 4), "yaw_deg": round(degrees(yaw), 2)})

@@ -1,11 +1,13 @@
 """`graspctl eval --runs`: the paper's protocol, on one robot or on all."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
 from grasp_tfp.errors import UsageError
 from graspctl.console import Progress, load_tensorflow, print_report, summary
 from graspctl.runs import write_json
+from graspctl.trial_logs import logged, logs_of
 
 __all__ = ["evaluate_runs"]
 
@@ -48,10 +50,11 @@ def evaluate_runs(
         def show(done: int, doing: str) -> None:
             progress.update(done, total, "" if blind else doing)
 
+        log = functools.partial(logged, home / "logs")
         if entries is None:
-            rows = evaluate_fleet(cells, bundles, protocol, logs, show)
+            rows = evaluate_fleet(cells, bundles, protocol, logs, show, log)
         else:
-            rows = evaluate_robot(cells[0], bundles, protocol, logs[cells[0].name], show)
+            rows = evaluate_robot(cells[0], bundles, protocol, logs[cells[0].name], show, log)
     report = {"runs": {role: str(run) for role, run in found.items()}} | analyse(protocol, rows)
     results = home / f"{'all' if entries is None else cells[0].name}_{stem}.json"
     write_json(results, report)
@@ -59,4 +62,5 @@ def evaluate_runs(
         return print_report(report)
     first, *others = map(str, logs.values())
     more = f" and {len(others)} more" if others else ""
-    summary(f"{results}, {first}{more}", report_lines(report), None)
+    wrote = [str(results), f"{first}{more}", *logs_of(home, cells)]
+    summary(", ".join(wrote), report_lines(report), None)

@@ -18,7 +18,7 @@ import grasp_tfp
 from grasp_tfp.errors import UsageError
 from graspctl.console import load_tensorflow
 
-__all__ = ["PRETRAINED", "RUNS", "find_run", "load_policy", "start_run", "write_json"]
+__all__ = ["PRETRAINED", "RUNS", "find_run", "image_size", "load_policy", "start_run", "write_json"]
 
 RUNS = Path("runs")
 
@@ -97,3 +97,15 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     os.replace(partial, path)
+
+
+def image_size(bundles: dict[str, Any]) -> int:
+    """Height and width of the images that the bundles take [pixels].
+
+    Raises:
+        UsageError: They differ.
+    """
+    sizes = {role: bundle.image_size for role, bundle in bundles.items()}
+    if len(set(sizes.values())) > 1:
+        raise UsageError(f"Expected runs for images of one size, received {sizes}. Choose others with --run.")
+    return next(iter(sizes.values()), 64)

@@ -9,10 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_tfp.actions import relative_action
+from grasp_tfp.errors import RobotError
 from grasp_tfp.robots.robot import GraspResult, Observation, Robot
 from grasp_tfp.trial import Trial, trial_name
 
-__all__ = ["MAX_ACTIONS", "Policy", "RunTrial", "VisualPolicy", "observe", "run_trial", "run_trials"]
+__all__ = [
+    "MAX_ACTIONS",
+    "Policy",
+    "RunTrial",
+    "VisualPolicy",
+    "VoidTrial",
+    "attempt_trials",
+    "observe",
+    "run_trial",
+    "run_trials",
+]
 
 Floats = NDArray[np.float64]
 
@@ -82,6 +93,14 @@ class RunTrial:
     """Time that its decisions took, its share of those made for many trials at once [s]."""
 
 
+@dataclasses.dataclass(frozen=True)
+class VoidTrial:
+    """A trial that the robot could not finish; it is neither a success nor a failure."""
+
+    index: int
+    reason: str
+
+
 def observe(robots: Sequence[Robot]) -> Observation:
     """What several robots see, as one batch."""
     images, initial_images = zip(*(robot.observe() for robot in robots), strict=True)
@@ -123,6 +142,26 @@ def run_trials(robots: Sequence[Robot], policy: Policy, seed: int, indices: Iter
             free.append(ended.robot)
 
 
+def attempt_trials(
+    robots: Sequence[Robot], policy: Policy, seed: int, indices: Iterable[int]
+) -> Iterator[RunTrial | VoidTrial]:
+    """Runs trials like `run_trials`, and on a single robot goes on with the next when one could not be finished.
+
+    Yields:
+        Each trial as it ends, or that it is void.
+    """
+    if len(robots) > 1:
+        yield from run_trials(robots, policy, seed, indices)
+        return
+    for index in indices:
+        try:
+            run = next(run_trials(robots, policy, seed, [index]))
+        except RobotError as error:
+            yield VoidTrial(index, str(error))
+        else:
+            yield run
+
+
 class _Running:
     """A trial between its beginning and its grasp."""
 
@@ -130,6 +169,8 @@ class _Running:
         self.robot, self.policy, self.seed, self.index = robot, policy, seed, index
         self.rng = np.random.default_rng([seed, index, 1])
         self.poses: list[Floats] = []
+        self.images: list[bytes] = []
+        self.initial_image: bytes | None = None
         self.stop_reason: str | None = None
         self.decision_seconds = 0.0
         robot.begin(index)
@@ -137,6 +178,9 @@ class _Running:
 
     def move(self, action: Floats | None) -> None:
         self.poses.append(self.robot.pose)
+        if recorded := self.robot.recorded():
+            image, self.initial_image = recorded
+            self.images.append(image)
         if action is None:
             self.stop_reason = "infeasible"
             return
@@ -158,9 +202,11 @@ class _Running:
             gripper_poses=np.array(self.poses),
             final_pose=result.final_pose,
             success=result.success,
-            label_source=self.robot.label_source,
+            label_source=result.label_source or self.robot.label_source,
             stop_reason=str(self.stop_reason),
             scene=self.robot.scene,
+            initial_image=self.initial_image,
+            images=tuple(self.images),
         )
         return RunTrial(trial, result.failure, self.decision_seconds)
 

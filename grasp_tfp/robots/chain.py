@@ -59,6 +59,11 @@ class Chain:
         yaw = wrap_yaw(np.arctan2(tip[..., 1, 0], tip[..., 0, 0]) - self.flange_yaw)
         return np.concatenate([tip[..., :3, 3], yaw[..., None]], axis=-1)
 
+    def joints(self, angles: ArrayLike) -> Floats:
+        """Where the base, each joint and the fingertips are in the base frame, (..., n+2, 3) [m]."""
+        places = [frame[..., :3, 3] for frame in self._frames(np.asarray(angles, np.float64))]
+        return np.stack([np.zeros_like(places[0]), *places], axis=-2)
+
     def tilt(self, angles: ArrayLike) -> Floats:
         """How far the jaw of joint angles (..., n) is from pointing straight down [rad], (...)."""
         down = -self._frames(np.asarray(angles, np.float64))[-1][..., 2, 2]

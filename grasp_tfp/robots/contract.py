@@ -101,7 +101,7 @@ def finds_out_how_a_grasp_ended(robot: Robot) -> None:
     """`grasp` closes where the fingertips were, further down, and knows a success from a failure."""
     robot.begin(2)
     before = robot.pose
-    final, success, failure = robot.grasp()
+    final, success, failure, _ = robot.grasp()
     _require(np.abs(final[:2] - before[:2]).max() < POSITION, "the descent of a grasp is vertical")
     _require(final[2] < before[2], "a grasp goes down")
     _require(isinstance(success, bool) and not (success and failure), f"success is clear: {success}, {failure!r}")

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from grasp_tfp.actions import apply_action
 from grasp_tfp.robots.chain import Chain
+from grasp_tfp.robots.clearance import Clearance
 from grasp_tfp.robots.settings import LimitSettings
 
 __all__ = ["Envelope"]
@@ -38,6 +39,7 @@ class Envelope:
         self.chain, self.limits = chain, limits
         self._low, self._high = np.array(limits.workspace_min_m), np.array(limits.workspace_max_m)
         self._margin = np.radians(limits.joint_margin_deg)
+        self._clearance = Clearance(chain, limits.link_radius_m, limits.grasp_height_m)
         self._speed = np.radians(limits.max_joint_speed_deg_s) * limits.speed_scale
 
     def reached(self, pose: Floats, actions: ArrayLike) -> Floats:
@@ -68,7 +70,7 @@ class Envelope:
             if steps[n] > self.limits.max_step_m
             else f"{turns[n]:.0f}° in one move, the limit is {self.limits.max_step_deg:g}°"
             if turns[n] > self.limits.max_step_deg
-            else "out of the arm's reach or too near to a joint limit"
+            else "out of the arm's reach, or too near to a joint limit, the table or another link"
             for n in range(len(targets))
         ]
 
@@ -103,8 +105,8 @@ class Envelope:
         return bool(np.all(self.chain.pose(path)[:, 2] >= self._low[2] - SLACK))
 
     def _possible(self, paths: Floats) -> NDArray[np.bool_]:
-        """Whether paths (m, k, n) keep to the joint limits and to one branch, (m,)."""
-        within = self.chain.within(paths, self._margin).all(axis=-1)
+        """Whether paths (m, k, n) keep to the joint limits, to one branch, and the links off all else, (m,)."""
+        within = (self.chain.within(paths, self._margin) & self._clearance.keeps(paths)).all(axis=-1)
         jumps = np.abs(np.diff(paths, axis=-2)).max(axis=(-2, -1), initial=0.0)
         return np.asarray(within & (jumps < JUMP))
 

@@ -29,7 +29,7 @@ class Check(NamedTuple):
 
 def preflight(robot: RosbridgeRobot) -> list[Check]:
     """Looks at a robot that has just been connected, which its certificate and joint names have already passed."""
-    return [_rate(robot), _posture(robot), _camera(robot), _watchdog(robot)]
+    return [_rate(robot), _posture(robot), _camera(robot), _watchdog(robot), _labels(robot)]
 
 
 def _rate(robot: RosbridgeRobot) -> Check:
@@ -64,3 +64,7 @@ def _watchdog(robot: RosbridgeRobot) -> Check:
     ok = state == "idle" and timeout <= robot.arm.settings.limits.watchdog_timeout_s
     holder = f" {status['holder']}" if status["holder"] else ""
     return Check("watchdog", ok, f"{state}{holder}, waits {timeout:g} s", fix)
+
+
+def _labels(robot: RosbridgeRobot) -> Check:
+    return Check("labels", True, robot.label_source, "")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 
 from grasp_tfp.trial import Scene
@@ -35,6 +36,9 @@ class GraspResult(NamedTuple):
 
     failure: str = ""
     """Why none was, such as `missed` or `slipped`, where the robot can tell; empty for a success."""
+
+    label_source: str = ""
+    """What decided, where it was not the robot's `label_source`."""
 
 
 class Robot(abc.ABC):
@@ -97,6 +101,13 @@ class Robot(abc.ABC):
     @abc.abstractmethod
     def observe(self) -> Observation:
         """What the camera sees."""
+
+    def recorded(self) -> tuple[bytes, bytes] | None:
+        """What `observe` sees now, image and initial image as JPEGs for a log; None where `scene` shows it."""
+        if self.scene is not None:
+            return None
+        image, initial = (simplejpeg.encode_jpeg(np.ascontiguousarray(picture), 95) for picture in self.observe())
+        return image, initial
 
     @abc.abstractmethod
     def feasible(self, actions: Floats) -> NDArray[np.bool_]:

@@ -131,6 +131,9 @@ class LimitSettings:
     joint_margin_deg: float
     """Distance kept to every joint limit."""
 
+    link_radius_m: float
+    """Of the thickest link: the lines between joints keep as far from the table, and twice as far from each other."""
+
     joint_state_timeout_s: float
     """An older joint state stops the arm."""
 
@@ -167,6 +170,9 @@ class CellSettings:
     security: SecuritySettings = SecuritySettings()
     cell: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Camera, jaw, tray and workspace as the data of its policies describe them; a twin tells its own."""
+
+    labels: str = ""
+    """File of `graspctl robots labels`, beside the fleet file; without it the operator labels each trial."""
 
     twin: bool = False
     """Whether a simulated arm of `graspctl robots simulate` answers: it lays out scenes and knows what it holds."""

@@ -8,15 +8,21 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_tfp.policies.policy import Policy, RunTrial, run_trials
+from grasp_tfp.errors import RobotError
+from grasp_tfp.policies.policy import Policy, RunTrial, VoidTrial, attempt_trials
 from grasp_tfp.robots.robot import Robot
 from grasp_tfp.sim.grasp_error import GraspError, grasp_error
 from grasp_tfp.success import SuccessRate
+from grasp_tfp.trial import Trial
 
-__all__ = ["Evaluation", "Outcome", "evaluate", "outcome_of"]
+__all__ = ["Evaluation", "Outcome", "check_voids", "evaluate", "outcome_of"]
 
 UNKNOWN = "failed"
 """A failure whose reason the robot cannot tell."""
+
+
+MOST_VOIDS = 3
+"""As many void trials in a row end an evaluation: the robot needs a hand."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +65,9 @@ class Evaluation:
     """Trials that ran at the same time."""
 
     seconds: float
+
+    voids: tuple[VoidTrial, ...] = ()
+    """Trials that the robot could not finish, which count nowhere."""
 
     @property
     def rate(self) -> SuccessRate:
@@ -110,8 +119,11 @@ def evaluate(
     trials: int,
     seed: int = 0,
     progress: Callable[[int, int, int], None] | None = None,
+    keep: Callable[[Trial], None] | None = None,
 ) -> Evaluation:
     """Runs trials 0, 1, … of a policy; a simulated robot gives every policy the same scenes.
+
+    A trial that a single robot could not finish is void.
 
     Args:
         robots: Where to grasp: a single robot, or simulated ones that share a seed and run trials at the same time.
@@ -119,13 +131,28 @@ def evaluate(
         trials: How many.
         seed: Start of the policy's random choices.
         progress: Called with trials done, trials in all, and successes so far.
+        keep: Called with each trial that is not void, such as for a log.
+
+    Raises:
+        RobotError: Three trials in a row were void, or all.
+        SafetyStop: The robot was stopped.
     """
     started = time.perf_counter()
-    outcomes: list[Outcome] = []
-    for run in run_trials(robots, policy, seed, range(trials)):
-        outcomes.append(outcome_of(run))
+    outcomes, voids, reasons = list[Outcome](), list[VoidTrial](), list[str]()
+    for run in attempt_trials(robots, policy, seed, range(trials)):
+        if isinstance(run, VoidTrial):
+            voids.append(run)
+            reasons.append(run.reason)
+            check_voids(robots[0].name, reasons)
+        else:
+            outcomes.append(outcome_of(run))
+            reasons.append("")
+            if keep:
+                keep(run.trial)
         if progress:
-            progress(len(outcomes), trials, sum(outcome.success for outcome in outcomes))
+            progress(len(reasons), trials, sum(outcome.success for outcome in outcomes))
+    if not outcomes:
+        raise RobotError(f"{robots[0].name}: every trial was void, the last one: {reasons[-1]}")
     return Evaluation(
         robot=robots[0].name,
         task=robots[0].task,
@@ -135,7 +162,23 @@ def evaluate(
         outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.index)),
         at_once=len(robots),
         seconds=time.perf_counter() - started,
+        voids=tuple(voids),
     )
+
+
+def check_voids(robot: str, reasons: Sequence[str]) -> None:
+    """Ends an evaluation whose last trials were all void.
+
+    Args:
+        robot: Name.
+        reasons: Why each trial so far was void, empty for those that were not.
+
+    Raises:
+        RobotError: They were.
+    """
+    last = reasons[-MOST_VOIDS:]
+    if len(last) == MOST_VOIDS and all(last):
+        raise RobotError(f"{robot}: {MOST_VOIDS} void trials in a row, the last one: {last[-1]}")
 
 
 def outcome_of(run: RunTrial) -> Outcome:

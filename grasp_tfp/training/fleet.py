@@ -9,7 +9,7 @@ from typing import Any
 
 from grasp_tfp.errors import GraspError
 from grasp_tfp.robots.fleet import FleetEntry
-from grasp_tfp.training.on_robot import evaluate_robot
+from grasp_tfp.training.on_robot import OpenLog, evaluate_robot
 from grasp_tfp.training.protocol import Protocol, Row, read_trials
 
 __all__ = ["evaluate_fleet"]
@@ -26,6 +26,7 @@ def evaluate_fleet(
     protocol: Protocol,
     paths: Mapping[str, Path],
     progress: Progress | None = None,
+    log: OpenLog | None = None,
 ) -> list[Row]:
     """Runs the protocol on all robots, in processes of their own; what stops one robot does not stop the others.
 
@@ -35,6 +36,7 @@ def evaluate_fleet(
         protocol: What to do on each robot.
         paths: Log of each robot.
         progress: Called with the trials done on all robots, and how many processes are at work.
+        log: As for `evaluate_robot`; it is sent to other processes.
 
     Returns:
         The rows of all robots.
@@ -43,7 +45,7 @@ def evaluate_fleet(
         GraspError: Some robots did not get to the end; the first of their reasons, once all others are through.
     """
     context, errors = multiprocessing.get_context("spawn"), list[GraspError]()
-    workers = [_Worker(context, group, dict(bundles), protocol, paths) for group in _groups(entries)]
+    workers = [_Worker(context, group, dict(bundles), protocol, paths, log) for group in _groups(entries)]
     try:
         while running := [worker for worker in workers if worker.process.is_alive()]:
             multiprocessing.connection.wait([worker.process.sentinel for worker in running], PAUSE)
@@ -77,10 +79,11 @@ class _Worker:
         bundles: dict[str, Path],
         protocol: Protocol,
         paths: Mapping[str, Path],
+        log: OpenLog | None,
     ) -> None:
         self._names = ", ".join(entry.name for entry in entries)
         self._answer, answer = context.Pipe(duplex=False)
-        work = [(entry, bundles, protocol, paths[entry.name]) for entry in entries]
+        work = [(entry, bundles, protocol, paths[entry.name], log) for entry in entries]
         self.process = context.Process(target=_evaluate, args=(work, answer), daemon=True)
         self.process.start()
         answer.close()
@@ -95,7 +98,8 @@ class _Worker:
 
 
 def _evaluate(
-    work: list[tuple[FleetEntry, dict[str, Path], Protocol, Path]], answer: multiprocessing.connection.Connection
+    work: list[tuple[FleetEntry, dict[str, Path], Protocol, Path, OpenLog | None]],
+    answer: multiprocessing.connection.Connection,
 ) -> None:
     """Runs in a process of its own, which ends when the one that started it does."""
     parent, errors = multiprocessing.parent_process(), list[GraspError]()
@@ -105,9 +109,9 @@ def _evaluate(
             raise SystemExit(1)
 
     try:
-        for entry, bundles, protocol, path in work:
+        for entry, bundles, protocol, path, log in work:
             try:
-                evaluate_robot(entry, bundles, protocol, path, watch)
+                evaluate_robot(entry, bundles, protocol, path, watch, log)
             except GraspError as error:
                 errors.append(error)
     except KeyboardInterrupt:

@@ -1,6 +1,8 @@
 """An evaluation by the protocol on one robot, from its entry in the fleet file and the folders of the bundles."""
 
+import contextlib
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,12 @@ from grasp_tfp.quiet import quiet_stderr
 from grasp_tfp.robots.deployment import check_fit
 from grasp_tfp.robots.fleet import FleetEntry, connect
 from grasp_tfp.training.protocol import Protocol, Row, run_protocol
+from grasp_tfp.trial import Trial
 
-__all__ = ["evaluate_robot"]
+__all__ = ["OpenLog", "evaluate_robot"]
+
+OpenLog = Callable[[str], AbstractContextManager[Callable[[Trial], None]]]
+"""Opens a log for the trials of the robot of that name; gives what takes each of them."""
 
 AT_ONCE = 64
 """Trials of a simulated robot that run at the same time, at most."""
@@ -25,6 +31,7 @@ def evaluate_robot(
     protocol: Protocol,
     path: Path,
     progress: Callable[[int, str], None] | None = None,
+    log: OpenLog | None = None,
 ) -> list[Row]:
     """Runs the protocol on one robot; a simulated one makes the trials of a method in a run at the same time.
 
@@ -34,6 +41,7 @@ def evaluate_robot(
         protocol: What to do.
         path: Log of the trials, which is continued if it is there.
         progress: Called with the trials done and the method at work.
+        log: Where the trials of a real robot go; those of a simulated one can be made again.
 
     Raises:
         BundleRejected: A bundle is damaged or does not fit the robot.
@@ -46,7 +54,8 @@ def evaluate_robot(
         for own in loaded.values():
             check_fit(own.manifest, cells[0])
         policies = {name: find_policy(name).make(loaded, simulated) for name in protocol.methods}
-        return run_protocol(cells, policies, protocol, path, progress=progress)
+        with contextlib.nullcontext() if simulated or log is None else log(entry.name) as keep:
+            return run_protocol(cells, policies, protocol, path, progress=progress, keep=keep)
     finally:
         for cell in cells:
             cell.close()

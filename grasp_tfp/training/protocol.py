@@ -20,16 +20,14 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from grasp_tfp.comparison import PairedComparison, compare
-from grasp_tfp.errors import RobotError, SafetyStop, UsageError
-from grasp_tfp.policies.policy import Policy, run_trials
+from grasp_tfp.errors import SafetyStop, UsageError
+from grasp_tfp.policies.policy import Policy, RunTrial, VoidTrial, attempt_trials
 from grasp_tfp.robots.robot import Robot
 from grasp_tfp.sequential import anytime_difference
-from grasp_tfp.training.evaluation import outcome_of
+from grasp_tfp.training.evaluation import check_voids, outcome_of
+from grasp_tfp.trial import Trial
 
 __all__ = ["Protocol", "Row", "Slot", "paired", "read_trials", "run_protocol", "schedule", "separated"]
-
-MOST_VOIDS = 3
-"""As many void trials in a row end the evaluation: the robot needs a hand."""
 
 Row = dict[str, Any]
 
@@ -82,6 +80,7 @@ def run_protocol(
     path: Path,
     *,
     progress: Callable[[int, str], None] | None = None,
+    keep: Callable[[Trial], None] | None = None,
 ) -> list[Row]:
     """Makes the trials that are still to be made, one JSON line each.
 
@@ -92,6 +91,7 @@ def run_protocol(
         protocol: What to do.
         path: The log; its first line says what it is.
         progress: Called with the trials done and the method at work.
+        keep: Called with each trial that is not void, such as for a log.
 
     Returns:
         A row for each trial, in the order of the log.
@@ -112,11 +112,11 @@ def run_protocol(
                 break
             if progress:
                 progress(len(rows), batch[0].method)
-            for row in _make(robots, policies[batch[0].method], protocol, batch):
+            for row in _make(robots, policies[batch[0].method], protocol, batch, keep):
                 rows.append(row)
                 stream.write(json.dumps(row) + "\n")
                 stream.flush()
-                _check_voids(rows)
+                check_voids(robots[0].name, [row["void"] for row in rows])
                 if progress:
                     progress(len(rows), batch[0].method)
     return rows
@@ -184,40 +184,49 @@ def _batches(slots: Sequence[Slot], together: bool) -> list[list[Slot]]:
     return list(groups.values())
 
 
-def _make(robots: Sequence[Robot], policy: Policy, protocol: Protocol, batch: Sequence[Slot]) -> Iterator[Row]:
-    """Makes the trials of one method; one that the robot could not finish is void."""
+def _make(
+    robots: Sequence[Robot],
+    policy: Policy,
+    protocol: Protocol,
+    batch: Sequence[Slot],
+    keep: Callable[[Trial], None] | None,
+) -> Iterator[Row]:
+    """Makes the trials of one method; one that a single robot could not finish is void."""
     run_of = {slot.block: slot.run for slot in batch}
     common = {"robot": robots[0].name, "method": batch[0].method}
     try:
-        for ran in run_trials(robots, policy, protocol.seed, list(run_of)):
-            outcome = outcome_of(ran)
-            yield common | {
-                "run": run_of[outcome.index],
-                "index": outcome.index,
-                "void": "",
-                "success": outcome.success,
-                "failure": outcome.failure,
-                "stop_reason": outcome.stop_reason,
-                "label_source": ran.trial.label_source,
-                "num_steps": outcome.num_steps,
-                "decision_seconds": round(outcome.decision_seconds, 6),
-                "gripper_poses": outcome.gripper_poses.tolist(),
-                "final_pose": outcome.final_pose.tolist(),
-                "ended": round(time.time(), 3),
-            }
-    except (RobotError, SafetyStop) as error:
-        if len(batch) > 1:
-            raise
-        void = {"run": batch[0].run, "index": batch[0].block, "void": str(error), "success": False}
-        yield common | void | {"ended": round(time.time(), 3)}
-        if isinstance(error, SafetyStop):
-            raise
+        for ran in attempt_trials(robots, policy, protocol.seed, list(run_of)):
+            if isinstance(ran, VoidTrial):
+                yield common | _void(run_of[ran.index], ran.index, ran.reason)
+                continue
+            if keep:
+                keep(ran.trial)
+            yield common | {"run": run_of[ran.trial.index]} | _made(ran)
+    except SafetyStop as stop:
+        if len(batch) == 1:
+            yield common | _void(batch[0].run, batch[0].block, str(stop))
+        raise
 
 
-def _check_voids(rows: Sequence[Row]) -> None:
-    last = [row["void"] for row in rows[-MOST_VOIDS:]]
-    if len(last) == MOST_VOIDS and all(last):
-        raise RobotError(f"{rows[-1]['robot']}: {MOST_VOIDS} void trials in a row, the last one: {last[-1]}")
+def _made(ran: RunTrial) -> Row:
+    outcome = outcome_of(ran)
+    return {
+        "index": outcome.index,
+        "void": "",
+        "success": outcome.success,
+        "failure": outcome.failure,
+        "stop_reason": outcome.stop_reason,
+        "label_source": ran.trial.label_source,
+        "num_steps": outcome.num_steps,
+        "decision_seconds": round(outcome.decision_seconds, 6),
+        "gripper_poses": outcome.gripper_poses.tolist(),
+        "final_pose": outcome.final_pose.tolist(),
+        "ended": round(time.time(), 3),
+    }
+
+
+def _void(run: int, index: int, reason: str) -> Row:
+    return {"run": run, "index": index, "void": reason, "success": False, "ended": round(time.time(), 3)}
 
 
 def _between_blocks(rows: Sequence[Row], protocol: Protocol) -> bool:

@@ -1,5 +1,6 @@
 """Evaluations side by side: a table with intervals, paired differences, and the same as JSON values."""
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ def table(evaluations: Sequence[Evaluation]) -> list[str]:
             f"{evaluation.decision_milliseconds:.2f} ms a decision",
             _off(evaluation.median_error),
             ", ".join(f"{reason} {count}" for reason, count in evaluation.failures.items()) or "no failure",
+            f"{len(evaluation.voids)} void" if evaluation.voids else "",
         )
         for evaluation in evaluations
     ]
@@ -46,9 +48,9 @@ def differences(evaluations: Sequence[Evaluation]) -> list[str]:
 
 
 def comparisons(evaluations: Sequence[Evaluation]) -> dict[tuple[str, str], PairedComparison]:
-    """Every two policies, on the same trials."""
+    """Every two policies, on the trials that neither has void."""
     pairs = itertools.combinations(evaluations, 2)
-    return {(one.policy, two.policy): compare(one.successes, two.successes) for one, two in pairs}
+    return {(one.policy, two.policy): _paired(one, two) for one, two in pairs}
 
 
 def summarise(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
@@ -104,6 +106,12 @@ def recorded_trial(report: Mapping[str, Any], policy: str, index: int, robot: Si
     )
 
 
+def _paired(one: Evaluation, two: Evaluation) -> PairedComparison:
+    ours, theirs = ({outcome.index: outcome.success for outcome in own.outcomes} for own in (one, two))
+    both = sorted(ours.keys() & theirs.keys())
+    return compare([ours[index] for index in both], [theirs[index] for index in both])
+
+
 def _off(error: GraspError | None) -> str:
     return f"off by {1000 * error.across:.1f} mm, {math.degrees(error.yaw):.1f}°" if error else ""
 
@@ -129,6 +137,7 @@ def _policy(evaluation: Evaluation) -> dict[str, Any]:
         "at_once": evaluation.at_once,
         "seconds": evaluation.seconds,
         "digest": evaluation.policy_digest,
+        "voids": [dataclasses.asdict(void) for void in evaluation.voids],
         "outcomes": [_row(outcome) for outcome in evaluation.outcomes],
     }
 

@@ -80,7 +80,13 @@ def test_looking_at_a_robot_moves_nothing(lab: Path) -> None:
     assert shown["settings"]["limits"]["watchdog_timeout_s"] == 20.0
     checked = invoke("robots", "check", "kuka-3")
     assert checked.exit_code == 0, checked.output
-    assert [line.split()[1] for line in checked.stdout.splitlines()] == ["joint", "posture", "camera", "watchdog"]
+    assert [line.split()[1] for line in checked.stdout.splitlines()] == [
+        "joint",
+        "posture",
+        "camera",
+        "watchdog",
+        "labels",
+    ]
     script = invoke("robots", "watchdog", "kuka-3").stdout
     assert "import rclpy" in script
     compile(script, "watchdog.py", "exec")

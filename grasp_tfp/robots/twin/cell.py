@@ -11,9 +11,12 @@ from grasp_tfp.actions import relative_action
 from grasp_tfp.robots.chain import Chain
 from grasp_tfp.robots.robot import GraspResult
 from grasp_tfp.robots.sim import SimRobot
+from grasp_tfp.sim.dropping import Dropped, grasp_and_drop
 from grasp_tfp.sim.geometry import JAW, TRAY
 from grasp_tfp.sim.kinematics import feasible
+from grasp_tfp.sim.physics import GraspWorld
 from grasp_tfp.sim.renderer import Renderer
+from grasp_tfp.trial import Scene
 
 __all__ = ["TwinCell"]
 
@@ -41,17 +44,19 @@ class TwinCell:
 
     def __init__(self, name: str, task: str, seed: int, chain: Chain) -> None:
         self._robot = SimRobot(name, task, seed)
-        self._chain = chain
+        self._chain, self._seed, self._index = chain, seed, 0
         self._renderer = Renderer(SIZE)
         self._result: GraspResult | None = None
-        self._seen: tuple[bytes, bytes] = (b"", b"")
+        self._dropped: Dropped | None = None
+        self._opened = False
+        self._seen: tuple[Any, bytes] = (None, b"")
         self.image(chain.home)  # Numba compiles now, and not while the arm moves.
 
     def begin(self, index: int, size: int) -> dict[str, Any]:
         """Lays out the scene of a trial and says where the jaw begins, and what the cell is."""
         self._robot.begin(index)
-        self._result = None
-        self._seen = (b"", b"")
+        self._index, self._result, self._dropped, self._opened = index, None, None, False
+        self._seen = (None, b"")
         if size != self._renderer.size:
             self._renderer = Renderer(size)
         return {"pose": self._robot.pose.tolist()} | self.describe()
@@ -69,6 +74,10 @@ class TwinCell:
             self._result = self._robot.grasp()
         return self._result is not None and self._result.success
 
+    def open_jaw(self) -> None:
+        """Drops what the jaw holds over the tray's middle, wherever the arm is."""
+        self._opened = self._result is not None
+
     def result(self) -> dict[str, Any]:
         """How the grasp of this trial ended."""
         result = self._result or GraspResult(self._robot.pose, False, "missed")
@@ -76,18 +85,30 @@ class TwinCell:
 
     def image(self, angles: Floats) -> bytes:
         """What the camera sees now, as PNG."""
-        if self._seen[0] != angles.tobytes():
-            pose, scene = self._chain.pose(angles), self._robot.scene
+        key = (angles.tobytes(), self._result is None, self._opened)
+        if self._seen[0] != key:
+            pose = self._chain.pose(angles)
+            scene = self._tray(pose)
             visible = self._in_view(pose) and bool(feasible(pose))
             pixels = self._renderer.image(scene, pose) if visible else self._renderer.initial_image(scene)
             stream = io.BytesIO()
             Image.fromarray(pixels).save(stream, "png", compress_level=1)
-            self._seen = (angles.tobytes(), stream.getvalue())
+            self._seen = (key, stream.getvalue())
         return self._seen[1]
 
     def close(self) -> None:
         """Ends the physics client."""
         self._robot.close()
+
+    def _tray(self, pose: Floats) -> Scene:
+        """What lies in the tray; a grasp's traces are worked out once the arm is aside."""
+        if self._result is not None and self._dropped is None and not self._in_view(pose):
+            rng = np.random.default_rng([self._seed, self._index, 5])
+            with GraspWorld() as world:
+                self._dropped = grasp_and_drop(world, self._robot.scene, self._result.final_pose, rng)
+        if self._dropped is None:
+            return self._robot.scene
+        return self._dropped.after_drop if self._opened else self._dropped.after_grasp
 
     def _in_view(self, pose: Floats) -> bool:
         return bool(np.hypot(*(pose[:2] - TRAY.centre)) < IN_VIEW)

@@ -10,30 +10,15 @@ import numpy as np
 import pytest
 
 from grasp_tfp.errors import RobotError, SafetyStop, UsageError
-from grasp_tfp.robots import arm as arms
 from grasp_tfp.robots.cell import RosbridgeRobot
+from grasp_tfp.robots.judging import Judgement
+from grasp_tfp.robots.lease import DRIVEN, YES_MOVE
 from grasp_tfp.robots.preflight import preflight
-from grasp_tfp.robots.twin.server import TwinServer
 
 NUDGE = np.array([0.0, 0.02, 0.05, 0.1])
 UP = np.array([0.03, 0.03, 0.1, 1.0])
 
 Serve = Callable[..., contextlib.AbstractContextManager[Any]]
-
-
-@pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every operation that a simulated arm receives."""
-    found: list[str] = []
-    for name in ("publish", "send_action_goal", "call_service", "cancel_action_goal"):
-        handler = getattr(TwinServer, f"_on_{name}")
-
-        async def listen(self: Any, connection: Any, message: Any, name: str = name, then: Any = handler) -> None:
-            found.append(f"{name} {message.get('topic', message.get('action', message.get('service')))}")
-            await then(self, connection, message)
-
-        monkeypatch.setattr(TwinServer, f"_on_{name}", listen)
-    return found
 
 
 def slowly(settings: Any) -> dict[str, Any]:
@@ -74,17 +59,17 @@ def test_a_stopped_arm_is_released_by_a_person_only(serve: Serve, monkeypatch: p
         with trial(arm) as robot, pytest.raises(SafetyStop):
             robot.move(UP)
         time.sleep(2.0)
-        monkeypatch.setenv(arms.YES_MOVE, "kuka-3")
+        monkeypatch.setenv(YES_MOVE, "kuka-3")
         with trial(arm) as robot:
             assert not next(check for check in preflight(robot) if check.name == "watchdog").ok
             with pytest.raises(RobotError, match="was stopped while .* drove it.*Expected somebody at a terminal"):
                 robot.move(NUDGE)
         asked = []
         robot = arm.connect()
-        robot.arm._operator = lambda name, question: asked.append(question)
+        robot.arm.lease.operator = lambda name, question: asked.append(question)
         robot.arm.grip(0.08)
         assert "Look at the arm" in asked[0]
-        assert robot.arm.watchdog_status()["holder"] == robot.arm.identity
+        assert robot.arm.watchdog_status()["holder"] == robot.arm.lease.identity
         robot.close()
 
 
@@ -139,7 +124,7 @@ def test_ctrl_c_holds_the_arm(serve: Serve, capsys: pytest.CaptureFixture[str]) 
         here = robot.pose
         time.sleep(0.2)
         np.testing.assert_allclose(robot.pose, here, atol=1e-6)
-        assert (robot.arm.watchdog_status() or {})["state"] in arms.DRIVEN, "an orderly end is no protective stop"
+        assert (robot.arm.watchdog_status() or {})["state"] in DRIVEN, "an orderly end is no protective stop"
 
 
 def _interrupt(thread: int) -> None:
@@ -189,18 +174,18 @@ def test_the_first_motion_asks_for_the_name(healthy: Any, monkeypatch: pytest.Mo
 
 
 def test_a_real_trial_is_judged_by_two_pictures(healthy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(arms.YES_MOVE, "kuka-3")
+    monkeypatch.setenv(YES_MOVE, "kuka-3")
     seen: list[Any] = []
     robot = healthy.connect(twin=False)
 
-    def judge(post_grasp: Any, post_drop: Any) -> bool:
+    def judge(post_grasp: Any, post_drop: Any) -> Judgement:
         seen.append(post_grasp)
-        return True
+        return Judgement(True, "a test")
 
     robot._judge = judge
     robot.begin(0)
     result = robot.grasp()
-    assert result.success
+    assert result.success and result.label_source == "a test"
     assert seen[0].shape == (64, 64, 3)
     robot.close()
 

@@ -59,7 +59,7 @@ def test_going_to_the_oracle_grasp_succeeds(robot: SimRobot) -> None:
         robot.begin(index)
         target = next(g for g in oracle_grasps(robot.scene) if robot.feasible(relative_action(robot.pose, g)[None])[0])
         robot.move(relative_action(robot.pose, target))
-        final_pose, success, failure = robot.grasp()
+        final_pose, success, failure, _ = robot.grasp()
         np.testing.assert_allclose(final_pose, [*target[:2], JAW.grasp_height, target[3]], atol=1e-9)
         assert success and failure == ""
 

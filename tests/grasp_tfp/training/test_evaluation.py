@@ -1,11 +1,15 @@
 """Evaluations count what happened."""
 
 import numpy as np
+import pytest
 
+from grasp_tfp.errors import RobotError, SafetyStop
 from grasp_tfp.policies.policy import run_trial
 from grasp_tfp.policies.random import RandomPolicy
 from grasp_tfp.robots.sim import SimRobot
 from grasp_tfp.training.evaluation import evaluate
+from grasp_tfp.training.report import comparisons, summarise
+from grasp_tfp.trial import Trial
 
 
 def test_an_evaluation_holds_the_outcome_of_each_trial() -> None:
@@ -33,3 +37,38 @@ def test_many_robots_give_the_outcomes_of_one() -> None:
     assert together.at_once == 7
     for robot in robots:
         robot.close()
+
+
+class Blinking(SimRobot):
+    """Cannot see anything in some trials, or is stopped in them."""
+
+    bad: dict[int, Exception] = {}
+
+    def begin(self, index: int) -> None:
+        if index in self.bad:
+            raise self.bad[index]
+        super().begin(index)
+
+
+def test_what_could_not_be_finished_is_void_and_pairs_with_nothing() -> None:
+    robot, kept = Blinking(seed=2), list[Trial]()
+    whole = evaluate([robot], RandomPolicy(), trials=8, seed=9)
+    robot.bad = {2: RobotError("no image"), 3: RobotError("black"), 6: RobotError("no image")}
+    result = evaluate([robot], RandomPolicy(), trials=8, seed=9, keep=kept.append)
+    assert [(void.index, void.reason) for void in result.voids] == [(2, "no image"), (3, "black"), (6, "no image")]
+    assert [outcome.index for outcome in result.outcomes] == [trial.index for trial in kept] == [0, 1, 4, 5, 7]
+    assert result.rate.trials == 5
+    report = summarise([result])
+    assert report["policies"]["random"]["voids"][1] == {"index": 3, "reason": "black"}
+    (comparison,) = comparisons([whole, result]).values()
+    assert comparison.trials == 5 and comparison.difference == 0
+    robot.bad = {index: RobotError("no image") for index in (3, 4, 5)}
+    with pytest.raises(RobotError, match="3 void trials in a row, the last one: no image"):
+        evaluate([robot], RandomPolicy(), trials=8, seed=9)
+    robot.bad = {0: RobotError("no image")}
+    with pytest.raises(RobotError, match="every trial was void, the last one: no image"):
+        evaluate([robot], RandomPolicy(), trials=1, seed=9)
+    robot.bad = {2: SafetyStop("held")}
+    with pytest.raises(SafetyStop):
+        evaluate([robot], RandomPolicy(), trials=8, seed=9)
+    robot.close()
