@@ -12,7 +12,7 @@ from grasp_tfp.experiments import study
 from grasp_tfp.experiments.reproduction import Progress, Reproduction, Verdict, judge, write
 from grasp_tfp.experiments.study import Command, Result, Study, Training
 
-__all__ = ["FULL", "QUICK", "TRAINED", "VARIANTS", "Settings", "plan", "reproduce"]
+__all__ = ["FULL", "QUICK", "TRAINED", "VARIANTS", "Settings", "Variant", "plan", "reproduce"]
 
 VIEWS = 4
 PLAIN = "plain"
