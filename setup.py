@@ -34,6 +34,7 @@ RUNTIME = [
 ]
 
 DEVELOPMENT = [
+    "av>=15,<19",
     "cryptography>=44",
     "dask>=2024.4.2",
     "dill>=0.3",  # TFDS imports these two for testing and for `tfds build`, and does not declare them
@@ -43,12 +44,14 @@ DEVELOPMENT = [
     "mlcroissant>=1.1,<2",
     "mypy>=2.4,<3",
     "pytest>=9,<10",
+    "rlds>=0.1.8,<0.2",
     "roslibpy>=2.1,<3",
     "rosbags>=0.11,<0.12",
     "ruff>=0.17,<0.18",
 ]
 
 SIGNING = ["cryptography>=45"]
+LEROBOT = ["av>=15,<19", "pyarrow>=18"]  # MP4 and Parquet
 
 # Beam's file systems for gs://, s3:// and hdfs://, and the runners that need more than Beam.
 EXTRAS = {
@@ -57,6 +60,7 @@ EXTRAS = {
     "dev": DEVELOPMENT,
     "gcp": ["apache-beam[gcp]>=2.77,<3"],
     "hdfs": ["apache-beam[hadoop]>=2.77,<3"],
+    "lerobot": LEROBOT,
     "sign": SIGNING,
     "tfds": ["mlcroissant>=1.1,<2"],
 }

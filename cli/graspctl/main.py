@@ -14,6 +14,7 @@ from graspctl.convert import convert
 from graspctl.deploy import deploy
 from graspctl.doctor import doctor
 from graspctl.evaluate import evaluate
+from graspctl.export import export
 from graspctl.fleet import robots
 from graspctl.logs import logs
 from graspctl.report import report
@@ -52,6 +53,7 @@ app = typer.Typer(
 )
 app.command(short_help="Run grasp trials and log them.")(collect)
 app.command(short_help="Turn logs into a dataset.")(convert)
+app.command(short_help="Turn logs into another toolkit's dataset.")(export)
 app.command(short_help="Fit an actor to a dataset.")(train)
 app.command("eval", short_help="Count how often a policy grasps.")(evaluate)
 app.command(short_help="Make a policy the one a robot uses.")(deploy)

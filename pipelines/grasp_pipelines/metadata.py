@@ -2,7 +2,6 @@
 
 import json
 import math
-import pathlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from grasp_pipelines.dataset_card import CARD, dataset_card
 from grasp_pipelines.log_schema import software_versions
 from grasp_pipelines.shard_results import ShardResult, added, problems
 from grasp_pipelines.shards import VALIDATION, Settings, record_file
+from grasp_pipelines.tfds_files import RecordFile, write_tfds_files
 
 __all__ = ["write_metadata"]
 
@@ -34,7 +34,10 @@ def write_metadata(settings: Settings, results: Sequence[ShardResult]) -> list[s
     files = {split: _record_files(split, results) for split in schema.SPLITS}
     metadata = _provenance(settings, results, files)
     with storage.scratch(settings.folder) as folder:
-        _write_tfds_files(folder, files)
+        records = {
+            split: [RecordFile(f["name"], f["examples"], f["bytes"]) for f in named] for split, named in files.items()
+        }
+        write_tfds_files(folder, schema.DATASET, schema.VERSION, schema.features(), DESCRIPTION, records)
         (folder / CARD).write_text(dataset_card(metadata), encoding="utf-8")
         (folder / schema.METADATA_FILE).write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
         made = {path.name for path in folder.iterdir()}
@@ -61,36 +64,6 @@ def _record_files(split: str, results: Sequence[ShardResult]) -> list[dict[str, 
         }
         for number, result in enumerate(filled)
     ]
-
-
-def _write_tfds_files(folder: pathlib.Path, files: dict[str, list[dict[str, Any]]]) -> None:
-    """Writes TFDS's own metadata, for which it wants to see files of the right names."""
-    import tensorflow_datasets as tfds
-
-    names = [folder / file["name"] for named in files.values() for file in named]
-    for name in names:
-        name.touch()
-    template = tfds.core.ShardedFileTemplate(data_dir=folder, dataset_name=schema.DATASET, filetype_suffix="tfrecord")
-    splits = [
-        tfds.core.SplitInfo(
-            name=split,
-            shard_lengths=[file["examples"] for file in named],
-            num_bytes=sum(file["bytes"] for file in named),
-            filename_template=template.replace(split=split),
-        )
-        for split, named in files.items()
-        if named
-    ]
-    tfds.folder_dataset.write_metadata(
-        data_dir=folder,
-        features=schema.features(),
-        split_infos=splits,
-        version=schema.VERSION,
-        check_data=False,
-        description=DESCRIPTION,
-    )
-    for name in names:
-        name.unlink()
 
 
 def _provenance(

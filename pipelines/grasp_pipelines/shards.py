@@ -24,7 +24,18 @@ from grasp_pipelines.storage import StoredFile
 from grasp_tfp.errors import UsageError
 from grasp_tfp.trial import Trial
 
-__all__ = ["SPLIT_BY", "VALIDATION", "Settings", "Shard", "convert_shard", "plan_shards", "record_file"]
+__all__ = [
+    "REPEATED",
+    "SPLIT_BY",
+    "VALIDATION",
+    "Settings",
+    "Shard",
+    "convert_shard",
+    "is_kept",
+    "plan_shards",
+    "record_file",
+    "split_of",
+]
 
 SHARD_BYTES = 1 << 20
 """Smaller logs share a shard until it reaches this size."""
@@ -36,6 +47,7 @@ SPLIT_BY = ("trial", "session")
 """What is kept in one split as a whole. A session is a log: what one process wrote in one go at one cell."""
 
 REPEATED = "its id is that of a trial before it"
+"""Why a trial is left out that comes a second time."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +125,16 @@ def convert_shard(shard: Shard, settings: Settings) -> None:
     storage.write(result_file(settings.folder, shard.index), conversion.result.to_json())
 
 
+def split_of(trial: Trial) -> str:
+    """The split of a trial, by a hash of its id."""
+    return SPLITS[_fraction("split", trial.trial_id) < VALIDATION]
+
+
+def is_kept(trial: Trial, failures: float) -> bool:
+    """Whether a trial is among the successes and the share of `failures` to keep, by a hash of its id."""
+    return trial.success or _fraction("keep", trial.trial_id) < failures
+
+
 def record_file(split: str, index: int) -> str:
     """The name of a shard's records of one split while the dataset is built."""
     return f"{split}-{index:05d}.records"
@@ -159,12 +181,12 @@ class _Conversion:
     def _split(self, log: str, trial: Trial) -> str:
         if self._settings.split_by == "session":
             return SPLITS[log in self._shard.validation]
-        return SPLITS[_fraction("split", trial.trial_id) < VALIDATION]
+        return split_of(trial)
 
     def _add_trial(self, trial: Trial, split: str, spools: dict[str, RecordSpool]) -> None:
         check_poses(trial)
         seed = self._settings.seed
-        keep = trial.success or _fraction("keep", trial.trial_id) < self._settings.failures
+        keep = is_kept(trial, self._settings.failures)
         rng = np.random.default_rng([seed, int(_hash("views", trial.trial_id).hex(), 16)])
         views, looks = draw_views(trial, self._settings.views, rng), redraw_looks(trial, rng)
         records = [

@@ -1,0 +1,1 @@
+"""Whole trials in the formats of other toolkits."""
