@@ -91,13 +91,16 @@ def evaluate(
     if replay is not None:
         return _replay(entry, results, replay)
     evaluations, report = _evaluate(entry, names, found, trials or TRIALS, seed, results.with_suffix(".png"))
+    from grasp_tfp.training.report import differences, table
+    from grasp_tfp.training.trial_table import rows_of_report, write_csv
+
     write_json(results, report)
+    write_csv(results.with_suffix(".csv"), rows_of_report(report))
     if as_json:
         return print_report(report)
-    from grasp_tfp.training.report import differences, table
-
+    pictures = [report["picture"]] if "picture" in report else []
     summary(
-        ", ".join([str(results), *([report["picture"]] if "picture" in report else []), *logs_of(home, [entry])]),
+        ", ".join([str(results), str(results.with_suffix(".csv")), *pictures, *logs_of(home, [entry])]),
         [*table(evaluations), *differences(evaluations), _timing(evaluations)],
         f"graspctl deploy {found['actor']} --robot {robot or 'kuka-3'}" if "actor" in found else None,
     )

@@ -35,6 +35,7 @@ def evaluate_runs(
     from grasp_tfp.training.on_robot import evaluate_robot
     from grasp_tfp.training.protocol import Protocol
     from grasp_tfp.training.protocol_report import analyse, report_lines
+    from grasp_tfp.training.trial_table import write_csv
 
     methods, runs, trials, seed, stop_early = plan
     if entries is None and stop_early:
@@ -58,9 +59,10 @@ def evaluate_runs(
     report = {"runs": {role: str(run) for role, run in found.items()}} | analyse(protocol, rows)
     results = home / f"{'all' if entries is None else cells[0].name}_{stem}.json"
     write_json(results, report)
+    write_csv(results.with_suffix(".csv"), rows)
     if as_json:
         return print_report(report)
     first, *others = map(str, logs.values())
     more = f" and {len(others)} more" if others else ""
-    wrote = [str(results), f"{first}{more}", *logs_of(home, cells)]
+    wrote = [str(results), str(results.with_suffix(".csv")), f"{first}{more}", *logs_of(home, cells)]
     summary(", ".join(wrote), report_lines(report), None)

@@ -68,7 +68,7 @@ def test_all_policies_run_the_same_trials_and_are_compared(workplace: Path) -> N
     assert result.exit_code == 0, (result.output, result.exception)
     lines = result.stdout.splitlines()
     stem = f"runs/joint/eval/sim_{ALL.replace(',', '+')}_seed0_n6"
-    assert lines[0] == f"Wrote     {stem}.json, {stem}.png"
+    assert lines[0] == f"Wrote     {stem}.json, {stem}.csv, {stem}.png"
     table, pairs = lines[1:7], lines[7:22]
     assert [line[10:].split()[0] for line in table] == ALL.split(",")
     assert all("/6 = " in line and " moves " in line and " ms a decision " in line for line in table)
@@ -127,7 +127,7 @@ def test_bad_words_are_refused(words: list[str], phrase: str) -> None:
 def test_another_task_is_another_cell(workplace: Path) -> None:
     result = invoke("eval", "--sim", "--task", "bottles", "--policy", "random", "-n", "2")
     assert result.exit_code == 0, (result.output, result.exception)
-    assert result.stdout.startswith("Wrote     runs/random/eval/sim-bottles_random_seed0_n2.json")
+    assert result.stdout.startswith("Wrote     runs/random/eval/sim-bottles_random_seed0_n2.json, runs/")
     with_robot = invoke("eval", "--robot", "kuka-1", "--task", "bottles")
     assert with_robot.exit_code == 2 and "--task with --sim only" in with_robot.stderr
     unfit = invoke("eval", "--sim", "--task", "bottles", "--run", "runs/joint", "--policy", "actor", "-n", "2")

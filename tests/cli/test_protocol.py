@@ -33,11 +33,11 @@ def test_prints_the_papers_table_and_continues() -> None:
     result = invoke(*LINE)
     assert result.exit_code == 0, (result.output, result.exception)
     lines = result.stdout.splitlines()
-    assert lines[0] == f"Wrote     {LOG.with_suffix('.json')}, {LOG}"
+    assert lines[0] == f"Wrote     {LOG.with_suffix('.json')}, {LOG.with_suffix('.csv')}, {LOG}"
     assert lines[1].split() == ["Measured", "method", "run", "1", "run", "2", "all", "void", "moves"]
     assert re.match(r" +random +\d+\.\d +\d+\.\d +\d+/80 = ", lines[2])
     content = LOG.read_bytes()
-    assert len(content.splitlines()) == 81
+    assert len(content.splitlines()) == len(LOG.with_suffix(".csv").read_text().splitlines()) == 81
     assert invoke(*LINE).stdout == result.stdout and LOG.read_bytes() == content
     report = json.loads(invoke(*LINE, "--json").stdout)
     assert report == json.loads(LOG.with_suffix(".json").read_text()) and report["made"] == 80

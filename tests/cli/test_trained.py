@@ -70,7 +70,7 @@ def test_eval_reports_the_policies_and_draws(workplace: Path) -> None:
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
     stem = "runs/mof/eval/kuka-3_ensemble+actor+random_seed0_n5"
-    assert lines[0] == f"Wrote     {stem}.json, {stem}.png"
+    assert lines[0] == f"Wrote     {stem}.json, {stem}.csv, {stem}.png"
     assert [line.removeprefix("Measured").split()[:1] for line in lines[1:4]] == [["ensemble"], ["actor"], ["random"]]
     assert all("/5 = " in line for line in lines[1:4])
     assert lines[-1] == "Next      graspctl deploy runs/mof --robot kuka-3"

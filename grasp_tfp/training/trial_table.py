@@ -1,0 +1,60 @@
+"""The trials of an evaluation as a table of comma-separated values, for spreadsheets, R and pandas."""
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["COLUMNS", "rows_of_report", "write_csv"]
+
+POSE = ("x", "y", "z", "yaw")
+COLUMNS = (
+    "robot",
+    "method",
+    "run",
+    "index",
+    "success",
+    "failure",
+    "stop_reason",
+    "void",
+    "num_steps",
+    "decision_seconds",
+    *POSE,
+    "error_across",
+    "error_yaw",
+)
+"""A row's fields, documented in docs/evaluation.md; what is not known of a trial is empty."""
+
+
+def rows_of_report(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The trials of an evaluation that `report.summarise` recorded, in rows as the protocol's log has them.
+
+    Args:
+        report: What it returned, with the robot of the evaluation beside.
+    """
+    for method, found in report["policies"].items():
+        for outcome in found["outcomes"]:
+            yield {"robot": report["robot"], "method": method, **outcome}
+
+
+def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes a line for each trial, in one piece.
+
+    Args:
+        path: The file; it is replaced.
+        rows: Trials, as `rows_of_report` or the protocol's log has them.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with open(partial, "w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(map(_flat, rows))
+    os.replace(partial, path)
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    pose, error = dict(zip(POSE, row.get("final_pose", ()), strict=False)), row.get("error") or {}
+    success = "" if row.get("void") else int(row["success"])
+    return {**row, **pose, "success": success, **{f"error_{name}": value for name, value in error.items()}}
