@@ -52,6 +52,8 @@ DEVELOPMENT = [
 
 SIGNING = ["cryptography>=45"]
 LEROBOT = ["av>=15,<19", "pyarrow>=18"]  # MP4 and Parquet
+MLFLOW = ["mlflow>=3,<4"]
+WANDB = ["wandb>=0.20,<1"]
 
 # Beam's file systems for gs://, s3:// and hdfs://, and the runners that need more than Beam.
 EXTRAS = {
@@ -61,8 +63,10 @@ EXTRAS = {
     "gcp": ["apache-beam[gcp]>=2.77,<3"],
     "hdfs": ["apache-beam[hadoop]>=2.77,<3"],
     "lerobot": LEROBOT,
+    "mlflow": MLFLOW,
     "sign": SIGNING,
     "tfds": ["mlcroissant>=1.1,<2"],
+    "wandb": WANDB,
 }
 
 HERE = pathlib.Path(__file__).parent

@@ -62,6 +62,8 @@ class OnPolicy:
 
     collectors: int
     name: str | None
+    trackers: tuple[str, ...] = ()
+    """What to log to besides TensorBoard."""
 
     @property
     def run(self) -> Path:
@@ -175,6 +177,7 @@ def _learn(job: OnPolicy, shared: Any, stopped: Callable[[], bool]) -> None:
     from grasp_tfp.models import bundle
     from grasp_tfp.sim.tasks import describe_cell_of
     from grasp_tfp.training import off_policy, replay_buffer
+    from grasp_tfp.training.tracking import make_tracker
 
     status, config = _Status(shared), job.config
     network = _network(job)
@@ -202,7 +205,10 @@ def _learn(job: OnPolicy, shared: Any, stopped: Callable[[], bool]) -> None:
         None,
         job.run,
         progress=progress,
-        callbacks=watching(job.model, job.run, network, job.task),
+        callbacks=[
+            *watching(job.model, job.run, network, job.task),
+            *(make_tracker(tracker, job.run, job.describe()) for tracker in job.trackers),
+        ],
     )
     found = dataclasses.asdict(report) | {"trials": buffer.rate.trials, "successes": buffer.rate.successes}
     if not (job.run / "bundle").exists():

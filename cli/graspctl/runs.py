@@ -4,6 +4,7 @@ runs/mof/
     config.json     the model, its data and every setting
     checkpoints/    what an interrupted run continues from
     tensorboard/    history.csv
+    tracking.json   what train --track began elsewhere
     bundle/         the policy, there once training has ended
     eval/           what `eval` measured and drew
 """

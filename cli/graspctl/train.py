@@ -1,6 +1,7 @@
 """`graspctl train`: fit an actor, a critic or both to a dataset."""
 
 import dataclasses
+import enum
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,13 @@ CRITERIA = {
     "bce": "binary cross-entropy {:.3f} nat",
     "joint": "negative log-likelihood and binary cross-entropy {:.2f} nat",
 }
+
+
+class _Tracker(enum.StrEnum):
+    """Choices of --track, each with an extra of its name."""
+
+    MLFLOW = "mlflow"
+    WANDB = "wandb"
 
 
 def train(
@@ -53,6 +61,9 @@ def train(
         float | None, typer.Option("--trials-per-step", min=0.0, help="On-policy: how many; what time allows if unset.")
     ] = None,
     collectors: Annotated[int, typer.Option("--collectors", min=1, help="On-policy: processes that collect.")] = 1,
+    track: Annotated[
+        list[_Tracker] | None, typer.Option("--track", help="Log to this too, on this machine; repeatable.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
 ) -> None:
     """Example: graspctl train mof
@@ -63,26 +74,34 @@ def train(
     if model not in MODELS:
         raise unknown_name("model", model, MODELS)
     from grasp_tfp.config import load_config
+    from grasp_tfp.extras import require
 
+    trackers = tuple(dict.fromkeys(tracker.value for tracker in track or []))
+    for tracker in trackers:
+        require(tracker, tracker, f"log to {tracker}")
     config = load_config(preset, config_file, [*(settings or []), *([] if seed is None else [f"train.seed={seed}"])])
     if on_policy:
         pace = math.inf if trials_per_step is None else trials_per_step
-        job = OnPolicy(model, config, task, logs, random_trials, always_random, pace, collectors, name)
+        job = OnPolicy(model, config, task, logs, random_trials, always_random, pace, collectors, name, trackers)
         return train_on_policy(job, as_json)
-    _train_off_policy(model, config, data, name, as_json)
+    _train_off_policy(model, config, data, name, trackers, as_json)
 
 
-def _train_off_policy(model: str, config: Any, data: Path, name: str | None, as_json: bool) -> None:
+def _train_off_policy(
+    model: str, config: Any, data: Path, name: str | None, trackers: Sequence[str], as_json: bool
+) -> None:
     from grasp_datasets.input_pipeline import open_dataset
 
     dataset, run = open_dataset(data), RUNS / (name or model)
     _refuse_small(data, dataset.metadata["image_size"], config.vision.image_size)
     load_tensorflow()
     batches, validation = _batches(model, config, data)
-    start_run(run, {"model": model, "data": str(data), "config": config.to_dict()})
+    description = {"model": model, "data": str(data), "config": config.to_dict()}
+    start_run(run, description)
 
     from grasp_tfp.models import bundle
     from grasp_tfp.training import off_policy
+    from grasp_tfp.training.tracking import make_tracker
 
     with off_policy.on_every_gpu():
         network = _network(model, config, dataset.metadata)
@@ -93,7 +112,10 @@ def _train_off_policy(model: str, config: Any, data: Path, name: str | None, as_
             validation,
             run,
             progress=lambda done, total, loss: progress.update(done, total, f"{network.criterion} {loss:.3f}"),
-            callbacks=_watching(model, run, network, dataset.metadata),
+            callbacks=[
+                *_watching(model, run, network, dataset.metadata),
+                *(make_tracker(tracker, run, description) for tracker in trackers),
+            ],
         )
     card = {"cell": dataset.metadata["cell"], "training": dataclasses.asdict(report)}
     policy = bundle.export(

@@ -20,6 +20,7 @@ from grasp_pipelines.sources.source import Source, find_source
 from grasp_pipelines.steps import TrialImages, UnusableTrial
 from grasp_pipelines.storage import StoredFile
 from grasp_tfp.errors import GraspError, UsageError, unknown_name
+from grasp_tfp.extras import require
 from grasp_tfp.trial import Trial
 
 __all__ = ["FORMATS", "ExportReport", "export"]
@@ -117,12 +118,10 @@ def _writer(format: str) -> Callable[[pathlib.Path], EpisodeWriter]:
 
         return RldsWriter
     if format == "lerobot":
-        try:
-            from grasp_pipelines.exports.lerobot import LeRobotWriter
-        except ModuleNotFoundError as error:
-            raise UsageError(
-                f"Cannot write MP4: {error.name} is not installed. Run pip install 'graspctl[lerobot]'."
-            ) from error
+        for package in ("av", "pyarrow"):
+            require(package, "lerobot", "write MP4 and Parquet")
+        from grasp_pipelines.exports.lerobot import LeRobotWriter
+
         return LeRobotWriter
     raise unknown_name("format", format, FORMATS)
 

@@ -191,3 +191,12 @@ def test_a_run_with_other_settings_is_not_continued(workplace: Path) -> None:
     assert result.exit_code == 2 and "has other settings" in result.stderr
     unfinished = invoke("eval", "--sim", "--run", "runs/mof")
     assert unfinished.exit_code == 2 and "found a run that has not ended" in unfinished.stderr
+
+
+def test_what_is_not_installed_is_named_before_anything_is_written(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    result = invoke("train", "mof", *TINY, "--name", "tracked", "--track", "mlflow")
+    assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1
+    assert "Run pip install 'graspctl[mlflow]'" in result.stderr and not (workplace / "runs/tracked").exists()
