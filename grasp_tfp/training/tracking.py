@@ -6,7 +6,6 @@ WANDB_MODE=online uploads. A run that is continued goes on in the record that it
 
 import abc
 import json
-import logging
 import math
 import os
 import time
@@ -85,8 +84,7 @@ class MlflowTracker(Tracker):
 
     def _begin(self, record: str | None) -> str:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        for noisy in ("alembic", "mlflow"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
         from mlflow.tracking import MlflowClient
 
         place = f"sqlite:///{(self._run.parent / DATABASE).resolve()}"

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_pipelines.log_schema import END, IMAGE, INITIAL_IMAGE, POSE, SCENE, START, software_versions
-from grasp_tfp.sim.geometry import CAMERA, Box
-from grasp_tfp.sim.lathe import Lathe
-from grasp_tfp.sim.objects import OBJECTS, rotation
+from grasp_tfp.sim.geometry import CAMERA
+from grasp_tfp.sim.solids import Solid, solids
 from grasp_tfp.trial import Scene, Trial
 
 __all__ = ["UNFIT", "messages_of_trial", "trial_of_messages"]
@@ -114,28 +113,20 @@ def _pose_in_frame(gripper_pose: Floats, time: int) -> Message:
 def _scene_update(scene: Scene, time: int) -> Message:
     """The objects as one entity, which takes the place of the last trial's."""
     shapes: Message = {part: [] for part in PARTS}
-    for name, pose in zip(scene.objects, scene.poses, strict=True):
-        if name in OBJECTS:
-            kind, shape = _shape(OBJECTS[name], pose)
-            shapes[kind].append(shape)
+    for solid in solids(scene):
+        kind, shape = _shape(solid)
+        shapes[kind].append(shape)
     entity = {"timestamp": _timestamp(time), "frame_id": BASE, "id": "objects", "lifetime": _timestamp(0)}
     return {"deletions": [], "entities": [{**entity, "frame_locked": False, **shapes}]}
 
 
-def _shape(thing: Box | Lathe, pose: Floats) -> tuple[str, Message]:
-    """Kind and message of what stands for an object at `pose` (7,): a cube for a box, else a cylinder around it."""
-    if isinstance(thing, Box):
-        kind, size, centre, colour, ends = "cubes", 2 * np.array(thing.half_extents), pose[:3], thing.colour, {}
-    else:
-        radii, heights = thing.outline.T
-        kind, size, colour = "cylinders", np.array([2 * radii.max()] * 2 + [np.ptp(heights)]), thing.bands[0].colour
-        centre = pose[:3] + rotation(pose)[:, 2] * (heights.min() + heights.max()) / 2
-        ends = {"bottom_scale": 1.0, "top_scale": 1.0}
-    return kind, {
-        "pose": _placed(centre.tolist(), pose[3:].tolist()),
-        "size": dict(zip("xyz", size.tolist(), strict=True)),
-        **ends,
-        "color": dict(zip("rgba", (*colour, 1.0), strict=True)),
+def _shape(solid: Solid) -> tuple[str, Message]:
+    """Kind and message of what stands for an object."""
+    return "cubes" if solid.is_box else "cylinders", {
+        "pose": _placed(solid.centre.tolist(), solid.orientation.tolist()),
+        "size": dict(zip("xyz", solid.size.tolist(), strict=True)),
+        **({} if solid.is_box else {"bottom_scale": 1.0, "top_scale": 1.0}),
+        "color": dict(zip("rgba", (*solid.colour, 1.0), strict=True)),
     }
 
 
