@@ -53,6 +53,7 @@ DEVELOPMENT = [
 SIGNING = ["cryptography>=45"]
 LEROBOT = ["av>=15,<19", "pyarrow>=18"]  # MP4 and Parquet
 MLFLOW = ["mlflow>=3,<4"]
+VIEW = ["foxglove-sdk>=0.30,<1", "rerun-sdk>=0.41,<1"]
 WANDB = ["wandb>=0.20,<1"]
 
 # Beam's file systems for gs://, s3:// and hdfs://, and the runners that need more than Beam.
@@ -66,6 +67,7 @@ EXTRAS = {
     "mlflow": MLFLOW,
     "sign": SIGNING,
     "tfds": ["mlcroissant>=1.1,<2"],
+    "view": VIEW,
     "wandb": WANDB,
 }
 

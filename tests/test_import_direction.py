@@ -18,8 +18,9 @@ LAYERS = {"": 0, "sim": 1, "models": 1, "policies": 2, "robots": 2, "training": 
 STRANGERS = {("sim", "models"), ("models", "sim")}
 NUMERIC = {"numpy", "scipy"}
 HEAVY = {
-    "apache_beam", "av", "jax", "keras", "matplotlib", "mcap", "numba", "numpy", "pyarrow", "pybullet", "scipy",
-    "simplejpeg", "tensorflow", "tensorflow_datasets", "tensorflow_probability", "tf_keras",
+    "apache_beam", "av", "foxglove", "jax", "keras", "matplotlib", "mcap", "mlflow", "numba", "numpy", "pyarrow",
+    "pybullet", "rerun", "scipy", "simplejpeg", "tensorflow", "tensorflow_datasets", "tensorflow_probability",
+    "tf_keras", "wandb",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from packaging.version import Version
 
 PROJECT = Path(__file__).parents[1]
 PACKAGES = {"grasp_tfp": ".", "grasp_datasets": "datasets", "grasp_pipelines": "pipelines", "graspctl": "cli"}
-PARTS = {"google", "grpc", "pil", "pybullet-data"}
+PARTS = {"foxglove", "google", "grpc", "pil", "pybullet-data", "rerun"}
 """Imports that come with a distribution of another name."""
 
 
@@ -45,7 +45,7 @@ def locked() -> dict[str, Version]:
 def test_every_import_is_declared() -> None:
     known = {
         canonicalize_name(r.name)
-        for group in ("RUNTIME", "SIGNING", "LEROBOT", "MLFLOW", "WANDB")
+        for group in ("RUNTIME", "SIGNING", "LEROBOT", "MLFLOW", "VIEW", "WANDB")
         for r in declared(group)
     }
     assert {name for name in imported() if canonicalize_name(name) not in known | PARTS} == set()

@@ -8,6 +8,7 @@ import typer
 from grasp_tfp.errors import UsageError
 from graspctl.console import Progress, counted, duration, file_size, print_report, rate, summary
 from graspctl.runs import find_run
+from graspctl.view import View, announce
 
 __all__ = ["collect"]
 
@@ -33,6 +34,7 @@ def collect(
     ] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one per core if unset.")] = None,
     out: Annotated[str, typer.Option("--out", help="Folder for the logs, or a URL such as gs://bucket/logs.")] = "logs",
+    view: View = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
 ) -> None:
     """Example: graspctl collect --sim
@@ -41,6 +43,8 @@ def collect(
     The same command again continues what was interrupted; a larger --trials extends it.
     """
     _check_words(beam_args, sim, robot, policy, best)
+    if view is not None:
+        announce(view)
     from grasp_pipelines.collect import collect as collect_trials
     from grasp_tfp.success import SuccessRate
 
@@ -55,6 +59,7 @@ def collect(
             images=images,
             workers=workers,
             beam_args=beam_args or [],
+            view=view,
             progress=lambda tally, total: _show(
                 progress, tally, total, SuccessRate(tally.successes, tally.new + tally.kept)
             ),

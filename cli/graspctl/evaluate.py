@@ -14,6 +14,7 @@ from graspctl.dry_run import show_decisions
 from graspctl.protocol import evaluate_runs
 from graspctl.runs import PRETRAINED, RUNS, find_run, image_size, load_policy, write_json
 from graspctl.trial_logs import logged, logs_of
+from graspctl.view import View, announce, watched
 
 __all__ = ["evaluate", "recorded_cell"]
 
@@ -59,6 +60,7 @@ def evaluate(
     replay: Annotated[
         int | None, typer.Option("--replay", metavar="TRIAL", min=0, help="Draw a trial that was evaluated.")
     ] = None,
+    view: View = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
 ) -> None:
     """Example: graspctl eval --sim --policy actor,cem,actor-critic -n 1000
@@ -81,16 +83,20 @@ def evaluate(
     if runs is not None or robot == "all":
         if replay is not None:
             raise UsageError("Expected --replay without --runs. Leave one of them out.")
+        if view is not None:
+            raise UsageError("Expected --view without --runs. Leave one of them out.")
         plan = names, runs or RUNS_OF_THE_PAPER, trials or TRIALS_OF_A_RUN, seed, stop_early
         entries = None if robot == "all" else [_cell(robot, task)]
         return evaluate_runs(entries, found, plan, home, blind=blind, as_json=as_json)
     if blind or stop_early:
         raise UsageError("Expected --blind and --stop-early with --runs only. Add --runs 6.")
+    if view is not None:
+        announce(view)
     entry = _cell(robot, task)
     results = home / f"{entry.name}_{'+'.join(names)}_seed{seed}_n{trials or TRIALS}.json"
     if replay is not None:
         return _replay(entry, results, replay)
-    evaluations, report = _evaluate(entry, names, found, trials or TRIALS, seed, results.with_suffix(".png"))
+    evaluations, report = _evaluate(entry, names, found, trials or TRIALS, seed, results.with_suffix(".png"), view)
     from grasp_tfp.training.report import differences, table
     from grasp_tfp.training.trial_table import rows_of_report, write_csv
 
@@ -139,7 +145,13 @@ def _plan(policy: str, given: list[Path]) -> tuple[list[str], dict[str, Path]]:
 
 
 def _evaluate(
-    entry: Any, names: list[str], runs: dict[str, Path], trials: int, seed: int, picture: Path
+    entry: Any,
+    names: list[str],
+    runs: dict[str, Path],
+    trials: int,
+    seed: int,
+    picture: Path,
+    view: str | None,
 ) -> tuple[list[Any], dict[str, Any]]:
     """Evaluates the policies and draws the picture."""
     from grasp_tfp.policies.catalogue import find_policy
@@ -154,17 +166,18 @@ def _evaluate(
     with contextlib.ExitStack() as stack:
         cells = [
             stack.enter_context(contextlib.closing(connect(entry, image_size(bundles))))
-            for _ in range(min(AT_ONCE, trials) if simulated else 1)
+            for _ in range(min(AT_ONCE, trials) if simulated and view is None else 1)
         ]
         for bundle in bundles.values():
             check_fit(bundle.manifest, cells[0])
         keep = None if simulated else stack.enter_context(logged(picture.parent / "logs", entry.name))
+        robots, seeing = stack.enter_context(watched(cells, bundles, view))
         for name in names:
-            policy = find_policy(name).make(bundles, simulated)
+            policy = find_policy(name).make(seeing, simulated)
             with Progress(f"eval {name}") as progress:
                 found.append(
                     evaluation.evaluate(
-                        cells,
+                        robots,
                         policy,
                         trials=trials,
                         seed=seed,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from grasp_tfp.errors import UsageError
 from grasp_tfp.robots.robot import GraspResult
-from grasp_tfp.robots.viewer import Lines, Viewer, jaw_lines
+from grasp_tfp.robots.viewer import HOST, Lines, Viewer, jaw_lines
 from grasp_tfp.sim.solids import Solid, solids
 from grasp_tfp.trial import Scene
 
@@ -21,7 +21,7 @@ __all__ = ["FoxgloveViewer"]
 
 Floats = NDArray[np.float64]
 
-HOST, PORT = "127.0.0.1", 8765
+PORT = 8765
 BASE = "base"
 """Foxglove's name of the robot's base frame, as in our logs."""
 
@@ -33,6 +33,7 @@ class FoxgloveViewer(Viewer):
 
     Args:
         path: File to write; None to show them live.
+        port: Where to listen; 0 for any that is free.
 
     Raises:
         UsageError: Another program listens there.
@@ -47,13 +48,12 @@ class FoxgloveViewer(Viewer):
         self._sink: Any
         if path is not None:
             self._sink = foxglove.open_mcap(path, context=context)
-            self.address = str(path)
             return
         try:
             self._sink = foxglove.start_server(name="graspctl", host=HOST, port=port, context=context)
         except (OSError, RuntimeError) as error:
             raise UsageError(f"Cannot serve {HOST}:{port}: {error}. End what listens there.") from error
-        self.address = f"ws://{HOST}:{self._sink.port}"
+        self.port = self._sink.port
 
     def begin(self, index: int, scene: Scene | None) -> None:
         """Shows the objects, without the last trial's samples."""

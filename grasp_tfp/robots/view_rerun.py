@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from grasp_tfp.errors import UsageError
 from grasp_tfp.robots.robot import GraspResult
-from grasp_tfp.robots.viewer import Lines, Viewer, jaw_lines
+from grasp_tfp.robots.viewer import HOST, Lines, Viewer, jaw_lines
 from grasp_tfp.sim.solids import solids
 from grasp_tfp.trial import Scene
 
@@ -18,7 +18,7 @@ __all__ = ["RerunViewer"]
 
 Floats = NDArray[np.float64]
 
-HOST, PORT = "127.0.0.1", 9876
+PORT = 9876
 """Where Rerun's viewer listens; it is not started from here, as it would listen to the whole network."""
 
 WHITE = np.ones((1, 3))
@@ -29,6 +29,7 @@ class RerunViewer(Viewer):
 
     Args:
         path: File to write; None to show them live.
+        port: Where the viewer listens.
 
     Raises:
         UsageError: No viewer listens.
@@ -38,7 +39,6 @@ class RerunViewer(Viewer):
         self._recording = rerun.RecordingStream("graspctl")
         if path is not None:
             self._recording.save(path)
-            self.address = str(path)
             return
         try:
             socket.create_connection((HOST, port), timeout=2).close()
@@ -46,8 +46,7 @@ class RerunViewer(Viewer):
             raise UsageError(
                 f"No Rerun viewer listens at {HOST}:{port}. Run rerun --bind {HOST} in another terminal first."
             ) from None
-        self.address = f"rerun+http://{HOST}:{port}/proxy"
-        self._recording.connect_grpc(self.address)
+        self._recording.connect_grpc(f"rerun+http://{HOST}:{port}/proxy")
 
     def begin(self, index: int, scene: Scene | None) -> None:
         """Sets the time line `trial`, and shows the objects."""

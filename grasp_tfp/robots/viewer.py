@@ -19,12 +19,27 @@ from grasp_tfp.sim.geometry import JAW
 from grasp_tfp.sim.renderer import Renderer
 from grasp_tfp.trial import Scene
 
-__all__ = ["Lines", "Viewer", "WatchedRobot", "WatchedSampler", "check_view", "jaw_lines", "open_viewer", "sample_lines"]
+__all__ = [
+    "HOST",
+    "LIVE",
+    "Lines",
+    "Viewer",
+    "WatchedRobot",
+    "WatchedSampler",
+    "check_view",
+    "jaw_lines",
+    "open_viewer",
+    "sample_lines",
+]
 
 Floats = NDArray[np.float64]
 
-KINDS = ("rerun", "foxglove", "FILE.rrd", "FILE.mcap")
-"""A live view, or a file for it to open later."""
+HOST = "127.0.0.1"
+LIVE = {"rerun": f"rerun+http://{HOST}:9876/proxy", "foxglove": f"ws://{HOST}:8765"}
+"""The address at which each live view is found: Rerun's viewer listens there, Foxglove's app connects to it."""
+
+FILES = {".rrd": "rerun", ".mcap": "foxglove"}
+"""Files for them to open later, by their suffix."""
 
 IMAGE_SIZE = 256
 """Height and width of the image of a simulated camera [pixels]."""
@@ -45,12 +60,8 @@ class Lines(NamedTuple):
 class Viewer(abc.ABC):
     """Where trials are shown.
 
-    Args:
-        path: File to write; None to show them live.
+    Each is made from a file to write, or from None and a port to show trials live.
     """
-
-    address: str
-    """What to open, or what was written."""
 
     @abc.abstractmethod
     def begin(self, index: int, scene: Scene | None) -> None:
@@ -189,29 +200,29 @@ def check_view(where: str) -> None:
     """Refuses what cannot be shown to, before any work is done.
 
     Raises:
-        UsageError: It is none of `KINDS`, its package is not installed, or the file exists.
+        UsageError: It is no view, its package is not installed, or its file cannot be made.
     """
-    kind = Path(where).suffix if where not in KINDS else where
-    if kind not in ("rerun", "foxglove", ".rrd", ".mcap"):
-        raise UsageError(f"Unknown view {where!r}. Expected one of: {', '.join(KINDS)}.")
-    package = "rerun" if kind in ("rerun", ".rrd") else "foxglove"
+    path = Path(where)
+    if where not in LIVE and path.suffix not in FILES:
+        raise UsageError(f"Unknown view {where!r}. Expected one of: {', '.join(LIVE)}, FILE{', FILE'.join(FILES)}.")
+    package = where if where in LIVE else FILES[path.suffix]
     require(package, "view", f"show trials with --view {where}")
-    if kind.startswith(".") and Path(where).exists():
-        raise UsageError(f"Cannot write {where!r}: it exists. Name another file with --view.")
+    if where not in LIVE and (path.exists() or not path.parent.is_dir()):
+        raise UsageError(f"Cannot write {where!r}: expected a new file in a folder that exists. Name another.")
 
 
 def open_viewer(where: str) -> Viewer:
     """The viewer that `--view` names.
 
     Args:
-        where: One of `KINDS`.
+        where: A key of `LIVE`, or a file with a suffix of `FILES`.
 
     Raises:
-        UsageError: As `check_view`, or nothing listens there.
+        UsageError: As `check_view`; or Rerun's viewer does not listen, or Foxglove's port is taken.
     """
     check_view(where)
-    path = Path(where) if where not in KINDS else None
-    if where == "rerun" or (path and path.suffix == ".rrd"):
+    path = None if where in LIVE else Path(where)
+    if (where if path is None else FILES[path.suffix]) == "rerun":
         from grasp_tfp.robots.view_rerun import RerunViewer
 
         return RerunViewer(path)

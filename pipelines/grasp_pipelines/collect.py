@@ -26,6 +26,7 @@ from grasp_tfp.errors import GraspError, UsageError
 from grasp_tfp.policies.actor import ExploringPolicy
 from grasp_tfp.policies.ensemble import EnsemblePolicy
 from grasp_tfp.policies.random import RandomPolicy
+from grasp_tfp.robots.viewer import check_view
 from grasp_tfp.sim.tasks import find_task
 
 __all__ = ["SHARD_TRIALS", "CollectionReport", "Progress", "collect"]
@@ -77,6 +78,7 @@ def collect(
     workers: int | None = None,
     beam_args: Sequence[str] = (),
     progress: Progress | None = None,
+    view: str | None = None,
 ) -> CollectionReport:
     """Runs grasp trials in the simulator and logs them; the same call again continues where it was stopped.
 
@@ -93,12 +95,17 @@ def collect(
         workers: Processes; one per core by default.
         beam_args: Options for Beam, such as `--runner=...`, which then runs the shards instead of processes.
         progress: Called now and then, and at the end.
+        view: Where the first process shows its trials, see `viewer.open_viewer`; not with Beam.
 
     Raises:
         UsageError: The task is unknown, or the folder holds something else.
         GraspError: A log cannot be written, or a worker failed.
     """
     find_task(task)
+    if view is not None:
+        if beam_args or storage.is_remote(os.fspath(out)):
+            raise UsageError("Expected --view with processes of this machine, received Beam. Leave one of them out.")
+        check_view(view)
     started = time.perf_counter()
     folder, recipe = storage.absolute(out), _recipe(task, seed, bundle, best, images)
     tell: Callable[[Tally], None] = lambda tally: progress(tally, trials) if progress else None  # noqa: E731
@@ -113,7 +120,7 @@ def collect(
         if beam_args or remote:
             tally, interrupted = collect_with_beam(folder, shards, workers, beam_args, tell)
         else:
-            tally, interrupted = collect_in_processes(shards, min(workers or cores(), len(shards)), tell)
+            tally, interrupted = collect_in_processes(shards, min(workers or cores(), len(shards)), tell, view)
         tell(tally)
     sizes = [file.size for file in storage.list_files(folder) if file.name.endswith(".mcap")]
     return CollectionReport(

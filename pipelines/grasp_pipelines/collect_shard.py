@@ -24,7 +24,9 @@ from grasp_tfp.policies.policy import Policy, run_trial
 from grasp_tfp.policies.random import RandomPolicy
 from grasp_tfp.quiet import quiet_stderr
 from grasp_tfp.robots.deployment import check_fit
+from grasp_tfp.robots.robot import Robot
 from grasp_tfp.robots.sim import SimRobot
+from grasp_tfp.robots.viewer import Viewer, WatchedRobot, WatchedSampler
 from grasp_tfp.trial import Trial, trial_name
 
 __all__ = ["LOG_NAME", "UNFINISHED", "Counter", "Recipe", "Shard", "check_trial", "collect_shard"]
@@ -73,7 +75,12 @@ class Shard:
 
 
 def collect_shard(
-    shard: Shard, count: Counter, *, stopped: Callable[[], bool] = lambda: False, visible: bool = True
+    shard: Shard,
+    count: Counter,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+    visible: bool = True,
+    viewer: Viewer | None = None,
 ) -> None:
     """Makes the log of a shard complete, keeping the trials that it has.
 
@@ -85,6 +92,7 @@ def collect_shard(
         stopped: Asked before each new trial whether to end early.
         visible: Whether the log appears while it grows; otherwise it appears complete, which allows several
             processes to collect the same shard at the same time.
+        viewer: Shows the new trials.
 
     Raises:
         GraspError: The log cannot be written, is damaged, or has other trials.
@@ -92,7 +100,7 @@ def collect_shard(
     try:
         kept = _survey(shard, count)
         if kept < shard.stop - shard.start or not is_finished(shard.path):
-            _write(shard, kept, count, stopped, visible)
+            _write(shard, kept, count, stopped, visible, viewer)
     except OSError as error:
         raise GraspError(
             f"Cannot write the log {str(shard.path)!r}: {error.strerror or error}. The trials before it are kept; "
@@ -150,7 +158,9 @@ def _recorded(path: pathlib.Path) -> Iterator[Trial]:
         ) from error
 
 
-def _write(shard: Shard, kept: int, count: Counter, stopped: Callable[[], bool], visible: bool) -> None:
+def _write(
+    shard: Shard, kept: int, count: Counter, stopped: Callable[[], bool], visible: bool, viewer: Viewer | None
+) -> None:
     aside = shard.out / UNFINISHED / f"{shard.path.name}.{uuid.uuid4().hex}"
     aside.parent.mkdir(exist_ok=True)
     with TrialWriter(aside) as writer:
@@ -160,7 +170,7 @@ def _write(shard: Shard, kept: int, count: Counter, stopped: Callable[[], bool],
             _check_same_beginning(shard.path, aside)
         if visible:
             aside.replace(shard.path)
-        for trial in _new_trials(shard, shard.start + kept, stopped):
+        for trial in _new_trials(shard, shard.start + kept, stopped, viewer):
             writer.write(trial)
             count(False, trial.success)
     if not visible:
@@ -181,12 +191,16 @@ def _check_same_beginning(old: pathlib.Path, new: pathlib.Path) -> None:
                 )
 
 
-def _new_trials(shard: Shard, start: int, stopped: Callable[[], bool]) -> Iterator[Trial]:
+def _new_trials(shard: Shard, start: int, stopped: Callable[[], bool], viewer: Viewer | None) -> Iterator[Trial]:
     if start == shard.stop:
         return
     recipe = shard.recipe
-    policy, image_size = (RandomPolicy(), 64) if recipe.bundle is None else _load_policy(recipe)
-    robot = SimRobot(task=recipe.task, seed=recipe.seed, image_size=image_size)
+    bundle = None if recipe.bundle is None else _checked_bundle(recipe)
+    robot: Robot = SimRobot(task=recipe.task, seed=recipe.seed, image_size=64 if bundle is None else bundle.image_size)
+    if viewer is not None:
+        robot = WatchedRobot(robot, viewer)
+        bundle = bundle and WatchedSampler(bundle, robot)
+    policy = _policy(recipe.policy, bundle)
     images = None if recipe.images is None else TrialImages(recipe.images)
     with contextlib.closing(robot):
         for index in range(start, shard.stop):
@@ -199,9 +213,15 @@ def _new_trials(shard: Shard, start: int, stopped: Callable[[], bool]) -> Iterat
             yield trial
 
 
+def _policy(name: str, bundle: Any) -> Policy:
+    if bundle is None:
+        return RandomPolicy()
+    return ExploringPolicy(bundle) if name == ExploringPolicy.name else EnsemblePolicy(bundle)
+
+
 @functools.cache
-def _load_policy(recipe: Recipe) -> tuple[Policy, int]:
-    """Reads the policy once per process, and the size of the images that it takes [pixels]."""
+def _checked_bundle(recipe: Recipe) -> Any:
+    """Reads the policy bundle once per process."""
     bundle = _load_bundle(pathlib.Path(str(recipe.bundle)))
     if bundle.digest != recipe.digest:
         raise BundleRejected(
@@ -210,8 +230,7 @@ def _load_policy(recipe: Recipe) -> tuple[Policy, int]:
         )
     with contextlib.closing(SimRobot(task=recipe.task)) as robot:
         check_fit(bundle.manifest, robot)
-    policy = ExploringPolicy(bundle) if recipe.policy == ExploringPolicy.name else EnsemblePolicy(bundle)
-    return policy, bundle.image_size
+    return bundle
 
 
 def _load_bundle(path: pathlib.Path) -> Any:

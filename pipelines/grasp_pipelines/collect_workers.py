@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from grasp_pipelines.collect_shard import Shard, collect_shard
 from grasp_tfp.errors import GraspError
+from grasp_tfp.robots.viewer import open_viewer
 
 __all__ = ["POLL", "Tally", "collect_in_processes"]
 
@@ -59,7 +60,7 @@ class _Shared(NamedTuple):
 
 
 def collect_in_processes(
-    shards: Sequence[Shard], processes: int, progress: Callable[[Tally], None]
+    shards: Sequence[Shard], processes: int, progress: Callable[[Tally], None], view: str | None = None
 ) -> tuple[Tally, bool]:
     """Collects shards, stopping within a second of Ctrl-C.
 
@@ -67,6 +68,7 @@ def collect_in_processes(
         shards: What to collect.
         processes: How many to do it with.
         progress: Called four times a second.
+        view: Where the first process shows its new trials, see `viewer.open_viewer`.
 
     Returns:
         What was done, and whether it was interrupted.
@@ -85,7 +87,7 @@ def collect_in_processes(
     interrupted = False
     try:
         with _interrupts_wait():
-            workers += [_started(context, number, shared, shards) for number in range(processes)]
+            workers += [_started(context, number, shared, shards, view) for number in range(processes)]
         while any(worker.exitcode is None for worker in workers):
             connection.wait([worker.sentinel for worker in workers if worker.exitcode is None], POLL)
             _raise_failure(workers, shared)
@@ -98,8 +100,9 @@ def collect_in_processes(
     return _added(shared), interrupted
 
 
-def _started(context: Any, number: int, shared: _Shared, shards: Sequence[Shard]) -> BaseProcess:
-    worker: BaseProcess = context.Process(target=_work, args=(number, shared, shards), daemon=True)
+def _started(context: Any, number: int, shared: _Shared, shards: Sequence[Shard], view: str | None) -> BaseProcess:
+    words = (number, shared, shards, view if number == 0 else None)
+    worker: BaseProcess = context.Process(target=_work, args=words, daemon=True)
     worker.start()
     return worker
 
@@ -114,7 +117,7 @@ def _interrupts_wait() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(number: int, shared: _Shared, shards: Sequence[Shard]) -> None:
+def _work(number: int, shared: _Shared, shards: Sequence[Shard], view: str | None) -> None:
     """Takes one shard after another until there are no more."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
     size = len(Tally())
@@ -126,8 +129,10 @@ def _work(number: int, shared: _Shared, shards: Sequence[Shard]) -> None:
         row[3] = time.process_time()
 
     try:
-        while not shared.stop.value and (taken := _take(shared.next)) < len(shards):
-            collect_shard(shards[taken], count, stopped=lambda: bool(shared.stop.value))
+        with contextlib.ExitStack() as stack:
+            viewer = None if view is None else stack.enter_context(contextlib.closing(open_viewer(view)))
+            while not shared.stop.value and (taken := _take(shared.next)) < len(shards):
+                collect_shard(shards[taken], count, stopped=lambda: bool(shared.stop.value), viewer=viewer)
         row[3] = time.process_time()
     except GraspError as error:
         shared.errors.put(error)
