@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from grasp_tfp.errors import UsageError
-from graspctl.console import Progress, duration, print_report, summary
+from graspctl.console import Progress, counted, duration, print_report, summary
 from graspctl.dry_run import show_decisions
 from graspctl.protocol import evaluate_runs
 from graspctl.runs import PRETRAINED, RUNS, find_run, image_size, load_policy, write_json
@@ -232,5 +232,5 @@ def _replay(entry: Any, results: Path, index: int) -> None:
 
 def _timing(evaluations: list[Any]) -> str:
     seconds = ", ".join(f"{evaluation.policy} {duration(evaluation.seconds)}" for evaluation in evaluations)
-    at_once = evaluations[0].at_once
-    return f"{seconds}; {at_once} trials at once, a decision's time is its share of a pass for all that run"
+    at_once = counted(evaluations[0].at_once, "trial")
+    return f"{seconds}; {at_once} at once, a decision's time is its share of a pass for all that run"
