@@ -78,6 +78,8 @@ def evaluate(
     if dry_run:
         if robot in (None, "all"):
             raise UsageError("Expected --robot NAME with --dry-run: it looks at one robot. Name it.")
+        if view is not None:
+            raise UsageError("Expected --view without --dry-run: nothing moves. Leave one of them out.")
         return show_decisions(_cell(robot, task), names, found, seed, as_json=as_json)
     home = (RUNS / "pretrained" if bundle else next(iter(found.values()), RUNS / "random")) / "eval"
     if runs is not None or robot == "all":

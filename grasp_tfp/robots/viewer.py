@@ -146,6 +146,10 @@ class WatchedRobot(Robot):
             self._viewer.look(seen.image, self._robot.pose)
         return seen
 
+    def recorded(self) -> tuple[bytes, bytes] | None:
+        """What the robot records for a log."""
+        return self._robot.recorded()
+
     def feasible(self, actions: Floats) -> NDArray[np.bool_]:
         """Whether the arm can make each of the relative moves (n, 4), (n,)."""
         return self._robot.feasible(actions)

@@ -28,7 +28,7 @@ COLUMNS = (
 
 
 def rows_of_report(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The trials of an evaluation that `report.summarise` recorded, in rows as the protocol's log has them.
+    """The trials that `report.summarise` recorded, void ones last, in rows as the protocol's log has them.
 
     Args:
         report: What it returned, with the robot of the evaluation beside.
@@ -36,6 +36,8 @@ def rows_of_report(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for method, found in report["policies"].items():
         for outcome in found["outcomes"]:
             yield {"robot": report["robot"], "method": method, **outcome}
+        for void in found["voids"]:
+            yield {"robot": report["robot"], "method": method, "index": void["index"], "void": void["reason"]}
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

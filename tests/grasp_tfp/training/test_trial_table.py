@@ -47,3 +47,11 @@ def test_rows_of_the_protocol_fit_the_same_columns(tmp_path: Path) -> None:
     assert [row["run"] for row in found] == ["0", "0", "0", "1", "1", "1", "1"]
     assert found[0]["success"] in "01" and found[0]["error_yaw"] == ""
     assert (found[-1]["success"], found[-1]["void"], found[-1]["x"]) == ("", "link is down", "")
+
+
+def test_void_trials_of_a_report_are_rows_too(tmp_path: Path) -> None:
+    voids = [{"index": 4, "reason": "link is down"}]
+    report = {"robot": "kuka-1", "policies": {"actor": {"outcomes": [], "voids": voids}}}
+    write_csv(tmp_path / "rows.csv", rows_of_report(report))
+    (row,) = read(tmp_path / "rows.csv")
+    assert (row["method"], row["index"], row["success"], row["void"]) == ("actor", "4", "", "link is down")
