@@ -57,7 +57,7 @@ def test_samples_are_recorded_with_the_policys_name_and_digest(
     collect(tmp_path / "best", trials=8, bundle=bundle, best=True, beam_args=HERE)
     exploring, best = trials_in(tmp_path / "exploring"), trials_in(tmp_path / "best")
     assert {(trial.policy, trial.policy_digest) for trial in exploring} == {("exploring", digest)}
-    assert {(trial.policy, trial.policy_digest) for trial in best} == {("actor", digest)}
+    assert {(trial.policy, trial.policy_digest) for trial in best} == {("ensemble", digest)}
     for trial in exploring + best:
         assert (abs(trial.final_pose[:2] - TRAY.centre) <= WORKSPACE.half_width + 1e-6).all()
     assert any((a.final_pose != b.final_pose).any() for a, b in zip(exploring, best, strict=True))
