@@ -46,6 +46,7 @@ DEVELOPMENT = [
     "mlcroissant>=1.1,<2",
     "mypy>=2.4,<3",
     "nbclient>=0.10,<1",
+    "nbformat>=5.10,<6",
     "pytest>=9,<10",
     "roslibpy>=2.1,<3",
     "rosbags>=0.11,<0.12",
