@@ -1,4 +1,4 @@
-.PHONY: demo headline headline-bottles test lint bench bench-collect fidelity fuzz soak bench-densities bench-convert bench-read bench-trunks bench-labels clean
+.PHONY: demo headline headline-bottles test lint docs bench bench-collect fidelity fuzz soak bench-densities bench-convert bench-read bench-trunks bench-labels clean
 SHELL := /bin/bash
 PYTHON := python3.11
 BIN := .venv/bin
@@ -31,6 +31,11 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
+
+# The documentation site, in build/docs/; a warning is an error.
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: $(READY)
+	$(BIN)/python -m mkdocs build --quiet --strict
 
 bench: bench-collect
 	$(BIN)/python benchmarks/task.py

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from grasp_tfp.errors import UsageError
+from graspctl import completion
 from graspctl.console import Progress, counted, duration, file_size, print_report, rate, summary
 from graspctl.runs import find_run
 from graspctl.view import View, announce
@@ -21,12 +22,23 @@ def collect(
         list[str] | None, typer.Argument(metavar="[-- BEAM OPTIONS]", help="Run on Beam, such as --runner=….")
     ] = None,
     sim: Annotated[bool, typer.Option("--sim", help="Run the trials in the simulator.")] = False,
-    robot: Annotated[str | None, typer.Option("--robot", metavar="NAME", help="Robot of the fleet file.")] = None,
+    robot: Annotated[
+        str | None,
+        typer.Option("--robot", metavar="NAME", autocompletion=completion.robots, help="Robot of the fleet file."),
+    ] = None,
     trials: Annotated[int, typer.Option("--trials", min=1, help="How many grasp trials in all.")] = TRIALS,
-    task: Annotated[str, typer.Option("--task", help="What lies in the tray.")] = "blocks",
+    task: Annotated[
+        str, typer.Option("--task", autocompletion=completion.tasks, help="What lies in the tray.")
+    ] = "blocks",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same task and seed, same trials.")] = 0,
     policy: Annotated[
-        Path | None, typer.Option("--policy", metavar="RUN", help="Sample actions of a trained run; random if unset.")
+        Path | None,
+        typer.Option(
+            "--policy",
+            metavar="RUN",
+            autocompletion=completion.runs,
+            help="Sample actions of a trained run; random if unset.",
+        ),
     ] = None,
     best: Annotated[bool, typer.Option("--best", help="Go to the mode of its samples instead (`ensemble`).")] = False,
     images: Annotated[

@@ -6,12 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
+from graspctl import completion
+
 __all__ = ["IMAGE_SIZE", "Name", "connected"]
 
 IMAGE_SIZE = 472
 """Of what the commands under `graspctl robots` see [pixels]."""
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Robot of the fleet file.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", autocompletion=completion.robots, help="Robot of the fleet file.")]
 
 
 @contextlib.contextmanager

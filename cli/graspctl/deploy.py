@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from grasp_tfp.errors import UsageError
+from graspctl import completion
 from graspctl.console import print_report, summary
 from graspctl.runs import find_run, load_policy
 
@@ -15,8 +16,13 @@ DEPLOYED = Path("deployed")
 
 
 def deploy(
-    robot: Annotated[str, typer.Option("--robot", metavar="NAME", help="Robot of the fleet file.")],
-    run: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="Run to deploy; the latest if unset.")] = None,
+    robot: Annotated[
+        str, typer.Option("--robot", metavar="NAME", autocompletion=completion.robots, help="Robot of the fleet file.")
+    ],
+    run: Annotated[
+        Path | None,
+        typer.Argument(metavar="[RUN]", autocompletion=completion.runs, help="Run to deploy; the latest if unset."),
+    ] = None,
     to: Annotated[
         str | None, typer.Option("--to", metavar="[HOST:]PATH", help="Where the robots' folders stand; deployed.")
     ] = None,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from grasp_tfp.errors import UsageError
+from graspctl import completion
 from graspctl.console import Progress, counted, duration, print_report, summary
 from graspctl.dry_run import show_decisions
 from graspctl.protocol import evaluate_runs
@@ -29,18 +30,33 @@ AT_ONCE = 64
 
 def evaluate(
     robot: Annotated[
-        str | None, typer.Option("--robot", metavar="NAME", help="Robot of the fleet file, or all.")
+        str | None,
+        typer.Option(
+            "--robot", metavar="NAME", autocompletion=completion.robots_or_all, help="Robot of the fleet file, or all."
+        ),
     ] = None,
     sim: Annotated[bool, typer.Option("--sim", help="A simulated cell that is not in the fleet file.")] = False,
-    task: Annotated[str | None, typer.Option("--task", help="What lies in the tray of --sim; blocks if unset.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task", autocompletion=completion.tasks, help="What lies in the tray of --sim; blocks if unset."
+        ),
+    ] = None,
     policy: Annotated[
         str,
         typer.Option(
-            "--policy", "--methods", metavar="A,B", help="random, actor, ensemble, cem, gmm-cem, actor-critic, ratio."
+            "--policy",
+            "--methods",
+            metavar="A,B",
+            autocompletion=completion.policies,
+            help="random, actor, ensemble, cem, gmm-cem, actor-critic, ratio.",
         ),
     ] = "ensemble,actor,random",
     run: Annotated[
-        list[Path] | None, typer.Option("--run", help="Run to evaluate, one for each role; the latest if unset.")
+        list[Path] | None,
+        typer.Option(
+            "--run", autocompletion=completion.runs, help="Run to evaluate, one for each role; the latest if unset."
+        ),
     ] = None,
     bundle: Annotated[bool, typer.Option("--bundle", help="Evaluate the actor that comes with graspctl.")] = False,
     trials: Annotated[

@@ -1,5 +1,6 @@
 """What `graspctl doctor` looks at: Python, the libraries, the machine and the fleet file."""
 
+import concurrent.futures
 import importlib
 import importlib.metadata
 import importlib.util
@@ -7,22 +8,28 @@ import os
 import platform
 import re
 import shutil
+import socket
 import sys
+import urllib.parse
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import grasp_tfp
 from grasp_tfp.errors import GraspError
 from grasp_tfp.quiet import quiet_stderr
 from graspctl.console import file_size, load_tensorflow
 
-__all__ = ["INSTALLATION", "check_pins", "check_ranges"]
+__all__ = ["INSTALLATION", "answers_at", "check_pins", "check_ranges"]
 
 LOCK = Path(grasp_tfp.__file__).parents[1] / "requirements.lock"
 """The pins, where graspctl runs from a clone."""
 
 DISK = 1_000_000_000
 """Free space below which the default collection and its dataset do not fit [bytes]."""
+
+ANSWER_SECONDS = 2.0
+"""How long a robot of the fleet has to answer."""
 
 RUNNERS = {
     "FnApiRunner": "apache_beam.runners.portability.fn_api_runner",
@@ -142,7 +149,27 @@ def _beam() -> str:
 def _fleet() -> str:
     from grasp_tfp.robots.fleet import load_fleet
 
-    return ", ".join(f"{name} ({robot.driver})" for name, robot in load_fleet().items())
+    fleet = load_fleet()
+    with concurrent.futures.ThreadPoolExecutor(max(1, len(fleet))) as pool:
+        answers = pool.map(lambda robot: answers_at(robot.settings.get("url")), fleet.values())
+        return ", ".join(f"{name} ({fleet[name].driver}{answer})" for name, answer in zip(fleet, answers, strict=True))
+
+
+def answers_at(url: Any) -> str:
+    """Whether something listens where a robot should be; nothing is sent, so nothing can move.
+
+    Args:
+        url: Such as `ws://kuka-3.lab:9090`; of a robot without one nothing is said.
+    """
+    if not isinstance(url, str):
+        return ""
+    try:
+        place = urllib.parse.urlsplit(url)
+        port = place.port or (443 if place.scheme == "wss" else 80)
+        socket.create_connection((place.hostname, port), timeout=ANSWER_SECONDS).close()
+    except (OSError, ValueError) as error:
+        return f", no answer at {url}: {error}"
+    return f", answers at {url}"
 
 
 def _installed() -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from grasp_tfp.errors import GraspError, UsageError
+from graspctl import completion
 from graspctl.console import file_size, print_report, summary
 from graspctl.evaluate import recorded_cell
 
@@ -15,7 +16,9 @@ __all__ = ["report"]
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run of train, such as runs/mof.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", autocompletion=completion.runs, help="Run of train, such as runs/mof.")
+    ],
     out: Annotated[Path | None, typer.Option("--out", help="HTML to write; RUN/report.html if unset.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from grasp_tfp.errors import UsageError, unknown_name
+from graspctl import completion
 from graspctl.commands import graspctl_commands
 from graspctl.console import Progress, load_tensorflow, print_report, summary
 from graspctl.runs import find_run
@@ -26,10 +27,18 @@ TRAINING = ("ablation", "fig5", "fig6", "fig7")
 
 def reproduce(
     figure: Annotated[
-        str, typer.Argument(metavar="FIGURE", help="fig2, fig3, fig5, fig6, fig7, table1, latency, bandit or ablation.")
+        str,
+        typer.Argument(
+            metavar="FIGURE",
+            autocompletion=completion.figures,
+            help="fig2, fig3, fig5, fig6, fig7, table1, latency, bandit or ablation.",
+        ),
     ],
     runs: Annotated[
-        list[Path] | None, typer.Argument(metavar="[RUN]...", help="Of table1: what to evaluate; the latest if unset.")
+        list[Path] | None,
+        typer.Argument(
+            metavar="[RUN]...", autocompletion=completion.runs, help="Of table1: what to evaluate; the latest if unset."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write; reproduce/FIGURE if unset.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of all random choices.")] = 0,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from grasp_tfp.errors import UsageError, unknown_name
+from graspctl import completion
 from graspctl.console import Progress, duration, load_tensorflow, print_report, rate, summary
 from graspctl.on_policy import OnPolicy, train_on_policy
 from graspctl.runs import RUNS, start_run
@@ -34,10 +35,17 @@ class _Tracker(enum.StrEnum):
 
 def train(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="mof, gmm or real-nvp; critic, prior, or joint: mof and critic.")
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            autocompletion=completion.models,
+            help="mof, gmm or real-nvp; critic, prior, or joint: mof and critic.",
+        ),
     ],
     data: Annotated[Path, typer.Option("--data", help="Dataset that convert wrote.")] = Path("out"),
-    preset: Annotated[str, typer.Option("--preset", help="laptop or paper.")] = "laptop",
+    preset: Annotated[
+        str, typer.Option("--preset", autocompletion=completion.presets, help="laptop or paper.")
+    ] = "laptop",
     config_file: Annotated[Path | None, typer.Option("--config", help="TOML file on top of the preset.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Such as train.steps=500; repeatable.")
@@ -47,7 +55,9 @@ def train(
     on_policy: Annotated[
         bool, typer.Option("--on-policy", help="Collect in the simulator with the policy while it learns.")
     ] = False,
-    task: Annotated[str, typer.Option("--task", help="On-policy: what lies in the tray.")] = "blocks",
+    task: Annotated[
+        str, typer.Option("--task", autocompletion=completion.tasks, help="On-policy: what lies in the tray.")
+    ] = "blocks",
     logs: Annotated[
         Path | None, typer.Option("--logs", help="On-policy: random trials to begin with; collected if unset.")
     ] = None,
@@ -165,9 +175,9 @@ def _network(model: str, config: Any, metadata: dict[str, Any]) -> Any:
 def _watching(model: str, run: Path, network: Any, metadata: dict[str, Any]) -> Sequence[Any]:
     """What evaluates and draws for TensorBoard, if the simulator has the cell that the data come from."""
     from grasp_tfp.experiments.watching import watching
-    from grasp_tfp.sim.tasks import TASKS, describe_cell_of
+    from grasp_tfp.sim.tasks import describe_cell_of, task_names
 
-    tasks = [task for task in metadata["tasks"] if task in TASKS]
+    tasks = [task for task in metadata["tasks"] if task in task_names()]
     if not tasks or metadata["cell"] != describe_cell_of(tasks):
         return []
     return watching(model, run, network, tasks[0])

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_tfp.errors import unknown_name
+from grasp_tfp.extensions import installed
 from grasp_tfp.sim.footprint import box_footprint, convex_hull
 from grasp_tfp.sim.geometry import BLOCK, Box, Vector
 from grasp_tfp.sim.lathe import Band, Lathe
@@ -15,6 +16,9 @@ from grasp_tfp.sim.lathe import Band, Lathe
 __all__ = ["BOTTLES", "HELDOUT_BOTTLES", "LATHES", "OBJECTS", "find_object", "footprint", "rotation", "top"]
 
 Floats = NDArray[np.float64]
+
+GROUP = "graspctl.objects"
+"""Entry points under which installed packages offer objects of their own, each a `Box` or a `Lathe`."""
 
 COLOURS: tuple[Vector, ...] = (
     (0.10, 0.42, 0.24),
@@ -41,13 +45,16 @@ WALL = 0.004
 
 
 def find_object(name: str) -> Box | Lathe:
-    """The object of that name.
+    """The object of that name, of this package or of an installed one.
 
     Raises:
         UsageError: There is none.
     """
     if name not in OBJECTS:
-        raise unknown_name("object", name, OBJECTS)
+        thing = installed(GROUP, name)
+        if not isinstance(thing, Box | Lathe):
+            raise unknown_name("object", name, OBJECTS)
+        OBJECTS[name] = thing
     return OBJECTS[name]
 
 
@@ -159,4 +166,4 @@ LATHES = _turned(range(60))
 """Every bottle, can and cup by its name."""
 
 OBJECTS: dict[str, Box | Lathe] = {"block": BLOCK, **LATHES}
-"""Every object by its name."""
+"""Every object by its name; those of installed packages from when they are first asked for."""

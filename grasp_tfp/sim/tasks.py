@@ -4,22 +4,36 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterable
+from importlib.metadata import entry_points
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grasp_tfp.actions import wrap_yaw
-from grasp_tfp.errors import unknown_name
+from grasp_tfp.errors import UsageError, unknown_name
+from grasp_tfp.extensions import installed
 from grasp_tfp.sim.footprint import finger_footprints, gap, rectangle
 from grasp_tfp.sim.geometry import BLOCK, JAW, TRAY, WORKSPACE, Workspace, describe_cell
 from grasp_tfp.sim.objects import BOTTLES, HELDOUT_BOTTLES, LATHES, footprint, rotation
 from grasp_tfp.sim.scenes import scatter
 from grasp_tfp.trial import Scene
 
-__all__ = ["TASKS", "Task", "describe_cell_of", "find_task", "oracle_grasps", "possible_grasps", "random_pose"]
+__all__ = [
+    "TASKS",
+    "Task",
+    "describe_cell_of",
+    "find_task",
+    "oracle_grasps",
+    "possible_grasps",
+    "random_pose",
+    "task_names",
+]
 
 Floats = NDArray[np.float64]
+
+GROUP = "graspctl.tasks"
+"""Entry points under which installed packages offer tasks of their own, each a `Task`."""
 
 SPAWN = 0.08
 """Blocks' centres lie within this distance of the tray's centre, along each axis [m]."""
@@ -62,19 +76,30 @@ class Task:
 
 
 def find_task(name: str) -> Task:
-    """The task of that name.
+    """The task of that name, of this package or of an installed one.
 
     Raises:
-        UsageError: There is none.
+        UsageError: There is none, or it cannot be loaded.
     """
-    if name not in TASKS:
-        raise unknown_name("task", name, TASKS)
-    return TASKS[name]
+    if name in TASKS:
+        return TASKS[name]
+    task = installed(GROUP, name)
+    if task is None:
+        raise unknown_name("task", name, task_names())
+    if not isinstance(task, Task):
+        raise UsageError(f"Cannot use the task {name!r}: expected a Task, received {task!r}. Mend its package.")
+    return task
+
+
+def task_names() -> list[str]:
+    """The tasks that come with the package, then those of installed packages."""
+    return [*TASKS, *sorted(point.name for point in entry_points(group=GROUP) if point.name not in TASKS)]
 
 
 def describe_cell_of(tasks: Iterable[str]) -> dict[str, Any]:
     """The cell with the widest workspace of some tasks; that of a task unknown here counts as the blocks'."""
-    known = [TASKS[name].workspace for name in tasks if name in TASKS]
+    names = task_names()
+    known = [find_task(name).workspace for name in tasks if name in names]
     return describe_cell(max(known, key=lambda workspace: workspace.half_width, default=WORKSPACE))
 
 

@@ -1,6 +1,8 @@
 """`graspctl doctor`: what it finds, what it runs, and how a failing check reads."""
 
 import json
+import socket
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -8,7 +10,7 @@ from typer.testing import CliRunner
 from grasp_tfp.errors import GraspError
 from graspctl import doctor as doctor_module
 from graspctl.doctor import run_checks
-from graspctl.installation import INSTALLATION, check_pins, check_ranges
+from graspctl.installation import INSTALLATION, answers_at, check_pins, check_ranges
 from graspctl.main import app
 
 
@@ -59,3 +61,25 @@ def test_ranges() -> None:
     assert check_ranges(requirements, {"numpy": "2.4.6", "tf-keras": "2.21.0"}).startswith("numpy 2.4.6, tf_keras")
     with pytest.raises(GraspError, match=r"numpy 1\.26, expected <3,>=2; tf_keras is missing"):
         check_ranges(requirements, {"numpy": "1.26"})
+
+
+def test_which_robots_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("127.0.0.1", 0)) as other:
+        here, gone = (f"ws://127.0.0.1:{server.getsockname()[1]}" for server in (listening, other))
+        other.close()
+        table = '[{}]\ndriver = "rosbridge"\ntask = "blocks"\nurl = "{}"\n'
+        text = table.format("left", here) + table.format("right", gone) + '[twin]\ndriver = "sim"\ntask = "blocks"\n'
+        (tmp_path / "lab.toml").write_text(text)
+        monkeypatch.setenv("GRASPCTL_FLEET", str(tmp_path / "lab.toml"))
+        found = INSTALLATION["fleet"]()
+        listening.settimeout(5)
+        with listening.accept()[0] as asked:
+            assert asked.recv(1) == b""
+    left, right, twin = found.split(", ", 5)[:2], found.split("right ")[1], found.rsplit(", ", 1)[1]
+    assert left == ["left (rosbridge", f"answers at {here})"]
+    assert right.startswith(f"(rosbridge, no answer at {gone}: ") and twin == "twin (sim)"
+
+
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:99999", "ws://", "no url"])
+def test_an_address_that_is_none(url: str) -> None:
+    assert answers_at(url).startswith(f", no answer at {url}: ")
