@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from grasp_tfp.trial import Trial
-
 __all__ = ["logged", "logs_of"]
 
 
 @contextlib.contextmanager
-def logged(folder: Path, robot: str) -> Iterator[Callable[[Trial], None]]:
+def logged(folder: Path, robot: str) -> Iterator[Callable[[Any], None]]:
     """A new log of one robot, which begins to exist with its first trial.
 
     Args:
@@ -21,7 +19,8 @@ def logged(folder: Path, robot: str) -> Iterator[Callable[[Trial], None]]:
         robot: Name in the fleet file.
 
     Yields:
-        What takes each trial, and names it after robot, time and policy: a real trial can be made only once.
+        What takes each trial, a `grasp_tfp.trial.Trial`, and names it after robot, time and policy: a real trial can be
+        made only once.
     """
     from grasp_pipelines.trial_log import TrialWriter
 
@@ -29,7 +28,7 @@ def logged(folder: Path, robot: str) -> Iterator[Callable[[Trial], None]]:
     with contextlib.ExitStack() as stack:
         writers: list[TrialWriter] = []
 
-        def keep(trial: Trial) -> None:
+        def keep(trial: Any) -> None:
             if not writers:
                 folder.mkdir(parents=True, exist_ok=True)
                 writers.append(stack.enter_context(TrialWriter(folder / f"{session}.mcap")))

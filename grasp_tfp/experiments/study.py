@@ -201,7 +201,7 @@ def row(results: Sequence[Result]) -> dict[str, str]:
     return {
         "all seeds": str(pooled(results)),
         "each seed [%]": " ".join(f"{100 * rate:.1f}" for rate in rates),
-        "mean of seeds": percent(over_seeds(rates)),
+        "mean of seeds": percent(over_seeds(rates)) if len(rates) > 1 else "one seed",
     }
 
 
