@@ -102,8 +102,8 @@ def _trainings(settings: Settings, logs: Path, seed: int) -> list[Training]:
 
 
 def _row(method: str, results: list[Result]) -> dict[str, Any]:
-    halfway = study.over_seeds([own.curve[(len(own.curve) - 1) // 2] for own in results])
-    return {"method": method} | study.row(results) | {"half-way, mean of seeds": study.percent(halfway)}
+    halfway, *_ = study.over_seeds([own.curve[(len(own.curve) - 1) // 2] for own in results])
+    return {"method": method} | study.row(results) | {"half-way [%]": 100 * halfway}
 
 
 def _verdicts(by_method: dict[str, list[Result]]) -> list[Verdict]:
