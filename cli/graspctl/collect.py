@@ -8,6 +8,7 @@ import typer
 from grasp_tfp.errors import UsageError
 from graspctl import completion
 from graspctl.console import Progress, counted, duration, file_size, print_report, rate, summary
+from graspctl.options import RARE, AsJson, Workers
 from graspctl.runs import find_run
 from graspctl.view import View, announce
 
@@ -42,12 +43,15 @@ def collect(
     ] = None,
     best: Annotated[bool, typer.Option("--best", help="Go to the mode of its samples instead (`ensemble`).")] = False,
     images: Annotated[
-        int | None, typer.Option("--images", metavar="SIZE", min=16, help="Log JPEGs of this many pixels per side.")
+        int | None,
+        typer.Option(
+            "--images", metavar="SIZE", min=16, help="Log JPEGs of this many pixels per side.", rich_help_panel=RARE
+        ),
     ] = None,
-    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one per core if unset.")] = None,
+    workers: Workers = None,
     out: Annotated[str, typer.Option("--out", help="Folder for the logs, or a URL such as gs://bucket/logs.")] = "logs",
     view: View = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Example: graspctl collect --sim
 

@@ -8,6 +8,7 @@ import typer
 
 from grasp_tfp.errors import UsageError
 from graspctl.console import Progress, counted, duration, file_size, print_report, rate, summary
+from graspctl.options import RARE, AsJson, ImageSize, LogsToRead, SkipDamaged, Source, Workers
 
 __all__ = ["convert"]
 
@@ -23,31 +24,36 @@ class _SplitBy(enum.StrEnum):
 
 
 def convert(
-    logs: Annotated[str, typer.Argument(metavar="LOGS", help="Logs of collect, or an RLDS dataset; a path or a URL.")],
+    logs: LogsToRead,
     out: Annotated[str, typer.Argument(metavar="OUT", help="Folder for the dataset; new or empty.")],
     beam_args: Annotated[
         list[str] | None, typer.Argument(metavar="[-- BEAM OPTIONS]", help="Passed on to Beam, such as --runner=….")
     ] = None,
-    image_size: Annotated[int, typer.Option("--image-size", min=16, help="Pixels per side.")] = 64,
+    image_size: ImageSize = 64,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Sets the records' order and the views.")] = 0,
     failures: Annotated[
         float, typer.Option("--failures", min=0, max=1, help="Share of the failed trials to keep.")
     ] = FAILURES,
     views: Annotated[
-        int, typer.Option("--views", min=0, help="More gripper poses to draw for each simulated success.")
+        int,
+        typer.Option(
+            "--views", min=0, help="More gripper poses to draw for each simulated success.", rich_help_panel=RARE
+        ),
     ] = 0,
     split_by: Annotated[
-        _SplitBy, typer.Option("--split-by", help="What stays in one split; a session is a log.")
+        _SplitBy,
+        typer.Option(
+            "--split-by",
+            metavar="trial|session",
+            help="What stays in one split; a session is a log.",
+            rich_help_panel=RARE,
+        ),
     ] = _SplitBy.TRIAL,
-    source: Annotated[
-        str | None, typer.Option("--source", help="What LOGS is, such as kuka; recognised if unset.")
-    ] = None,
-    skip_damaged: Annotated[
-        bool, typer.Option("--skip-damaged", help="Exit with 0 although a log is damaged.")
-    ] = False,
+    source: Source = None,
+    skip_damaged: SkipDamaged = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the dataset in OUT.")] = False,
-    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one per core if unset.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
+    workers: Workers = None,
+    as_json: AsJson = False,
 ) -> None:
     """Example: graspctl convert logs/ out/
 

@@ -8,6 +8,7 @@ import typer
 from grasp_tfp.errors import UsageError
 from graspctl import completion
 from graspctl.console import print_report, summary
+from graspctl.options import AsJson
 from graspctl.runs import find_run, load_policy
 
 __all__ = ["deploy"]
@@ -40,7 +41,7 @@ def deploy(
     verify: Annotated[
         Path | None, typer.Option("--verify", metavar="BUNDLE", help="Only verify a deployed bundle.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Example: graspctl deploy --robot kuka-3
 

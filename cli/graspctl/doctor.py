@@ -9,6 +9,7 @@ import typer
 
 from graspctl.console import print_report
 from graspctl.installation import INSTALLATION
+from graspctl.options import AsJson
 from graspctl.self_test import self_test
 
 __all__ = ["Check", "doctor", "run_checks"]
@@ -28,7 +29,7 @@ class Check:
 
 def doctor(
     no_self_test: Annotated[bool, typer.Option("--no-self-test", help="Look only, run nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Example: graspctl doctor
 

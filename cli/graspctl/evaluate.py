@@ -12,6 +12,7 @@ from grasp_tfp.errors import UsageError
 from graspctl import completion
 from graspctl.console import Progress, counted, duration, print_report, summary
 from graspctl.dry_run import show_decisions
+from graspctl.options import RARE, AsJson
 from graspctl.protocol import evaluate_runs
 from graspctl.runs import PRETRAINED, RUNS, find_run, image_size, load_policy, write_json
 from graspctl.trial_logs import logged, logs_of
@@ -19,6 +20,7 @@ from graspctl.view import View, announce, watched
 
 __all__ = ["evaluate", "recorded_cell"]
 
+PROTOCOL = "The paper's protocol"
 TRIALS = 500
 RUNS_OF_THE_PAPER, TRIALS_OF_A_RUN = 6, 30
 SIM_SEED = 1_000_000
@@ -55,7 +57,10 @@ def evaluate(
     run: Annotated[
         list[Path] | None,
         typer.Option(
-            "--run", autocompletion=completion.runs, help="Run to evaluate, one for each role; the latest if unset."
+            "--run",
+            metavar="RUN",
+            autocompletion=completion.runs,
+            help="What to evaluate, one for each role; the latest if unset.",
         ),
     ] = None,
     bundle: Annotated[bool, typer.Option("--bundle", help="Evaluate the actor that comes with graspctl.")] = False,
@@ -63,21 +68,28 @@ def evaluate(
         int | None, typer.Option("--trials", "-n", min=1, help="Of each policy, 500 if unset; in each of --runs 30.")
     ] = None,
     runs: Annotated[
-        int | None, typer.Option("--runs", min=1, help="The paper's protocol: runs of trials in random order.")
+        int | None,
+        typer.Option("--runs", min=1, help="How many runs of trials in random order.", rich_help_panel=PROTOCOL),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what each policy would do now; nothing moves.")
     ] = False,
-    blind: Annotated[bool, typer.Option("--blind", help="Do not show which policy is at work in --runs.")] = False,
+    blind: Annotated[
+        bool, typer.Option("--blind", help="Do not show which policy is at work.", rich_help_panel=PROTOCOL)
+    ] = False,
     stop_early: Annotated[
-        bool, typer.Option("--stop-early", help="End --runs once all policies differ, by intervals that allow it.")
+        bool,
+        typer.Option(
+            "--stop-early", help="End once all policies differ, by intervals that allow it.", rich_help_panel=PROTOCOL
+        ),
     ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the order and the policies' choices.")] = 0,
     replay: Annotated[
-        int | None, typer.Option("--replay", metavar="TRIAL", min=0, help="Draw a trial that was evaluated.")
+        int | None,
+        typer.Option("--replay", metavar="TRIAL", min=0, help="Draw a trial that was evaluated.", rich_help_panel=RARE),
     ] = None,
     view: View = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Example: graspctl eval --sim --policy actor,cem,actor-critic -n 1000
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from graspctl.console import Progress, counted, duration, file_size, print_report, rate, summary
+from graspctl.options import AsJson, ImageSize, LogsToRead, SkipDamaged, Source
 
 __all__ = ["export"]
 
@@ -19,20 +20,16 @@ class _Format(enum.StrEnum):
 
 
 def export(
-    logs: Annotated[str, typer.Argument(metavar="LOGS", help="Logs of collect, or an RLDS dataset; a path or a URL.")],
+    logs: LogsToRead,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the dataset; new or empty.")],
     format: Annotated[_Format, typer.Option("--format", help="rlds, or lerobot: LeRobotDataset v3.")] = _Format.RLDS,
-    image_size: Annotated[int, typer.Option("--image-size", min=16, help="Pixels per side.")] = 64,
+    image_size: ImageSize = 64,
     failures: Annotated[
         float, typer.Option("--failures", min=0, max=1, help="Share of the failed trials to keep.")
     ] = 1.0,
-    source: Annotated[
-        str | None, typer.Option("--source", help="What LOGS is, such as kuka; recognised if unset.")
-    ] = None,
-    skip_damaged: Annotated[
-        bool, typer.Option("--skip-damaged", help="Exit with 0 although a log is damaged.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
+    source: Source = None,
+    skip_damaged: SkipDamaged = False,
+    as_json: AsJson = False,
 ) -> None:
     """Example: graspctl export logs/ episodes/ --format lerobot
 

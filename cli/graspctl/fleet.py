@@ -12,13 +12,12 @@ from graspctl.connected import Name, connected
 from graspctl.console import print_report, summary
 from graspctl.jog import home, jog
 from graspctl.labels import labels
+from graspctl.options import AsJson
 
 __all__ = ["check", "list_robots", "pin_camera", "robots", "select_fleet", "show", "simulate", "watchdog"]
 
 PINNED = Path("pinned")
 """Where the pinned views of the cameras are, one folder for each robot."""
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")]
 
 robots = typer.Typer(no_args_is_help=True)
 

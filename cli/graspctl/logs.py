@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from grasp_tfp.errors import UsageError
 from graspctl.console import Progress, counted, file_size, print_report, summary
+from graspctl.options import AsJson
 
 __all__ = ["logs"]
 
@@ -27,7 +28,6 @@ class _ListByDefault(TyperGroup):
 
 logs = typer.Typer(cls=_ListByDefault)
 Folder = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Folder of logs that collect wrote.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")]
 
 
 @logs.callback()
@@ -39,7 +39,7 @@ def _logs() -> None:
 
 
 @logs.command(DEFAULT, short_help="What a folder holds; the same as no command.")
-def _list(folder: Folder = Path("logs"), as_json: Json = False) -> None:
+def _list(folder: Folder = Path("logs"), as_json: AsJson = False) -> None:
     """Example: graspctl logs list logs/
 
     Counts trials, successes, tasks, policies, seeds and lengths, and names the files that are damaged or cut off.
@@ -62,7 +62,7 @@ def _show(
         str | None, typer.Option("--trial", metavar="ID|INDEX", help="Which trial; the first if unset.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="PNG to write; ID.png if unset.")] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Example: graspctl logs show --trial 4
 
@@ -86,7 +86,7 @@ def _sheet(
     folder: Folder = Path("logs"),
     trials: Annotated[int, typer.Option("--trials", min=1, max=600, help="How many, from the first on.")] = 24,
     out: Annotated[Path, typer.Option("--out", help="PNG to write.")] = Path("sheet.png"),
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Example: graspctl logs sheet --trials 48
 

@@ -49,7 +49,10 @@ def _one_line(error: GraspError | typer.TyperException) -> str:
 
 
 app = typer.Typer(
-    cls=_OneLineErrors, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=_OneLineErrors,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(short_help="Run grasp trials and log them.")(collect)
 app.command(short_help="Turn logs into a dataset.")(convert)

@@ -11,6 +11,7 @@ from grasp_tfp.errors import GraspError, UsageError
 from graspctl import completion
 from graspctl.console import file_size, print_report, summary
 from graspctl.evaluate import recorded_cell
+from graspctl.options import AsJson
 
 __all__ = ["report"]
 
@@ -20,7 +21,7 @@ def report(
         Path, typer.Argument(metavar="RUN", autocompletion=completion.runs, help="Run of train, such as runs/mof.")
     ],
     out: Annotated[Path | None, typer.Option("--out", help="HTML to write; RUN/report.html if unset.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Example: graspctl report runs/mof
 

@@ -11,6 +11,7 @@ from grasp_tfp.errors import UsageError, unknown_name
 from graspctl import completion
 from graspctl.commands import graspctl_commands
 from graspctl.console import Progress, load_tensorflow, print_report, summary
+from graspctl.options import AsJson
 from graspctl.runs import find_run
 
 __all__ = ["FIGURES", "reproduce"]
@@ -49,18 +50,25 @@ def reproduce(
         int | None, typer.Option("--seeds", min=1, help="Of what trains: how often, from --seed on; 3 if unset.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Far too little work, to see that it runs.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Example: graspctl reproduce fig3
 
     Repeats an experiment of the paper and says of each of its claims whether it was reproduced, with the numbers.
-    fig2 is the search of CEM against one pass of an actor, fig3 the three densities on the five-point task,
-    bandit what the on-policy loss converges to (Section IV-B). table1 is the paper's evaluation on seven robots, here
-    on their simulated twins, of an actor and a critic that were trained on the task bottles. latency is how long an
-    actor, both, and CEM in four ways take to decide. fig5 compares densities, fig6 actor and critic over the size of
-    the data, fig7 what the policy collects itself, ablation what failures and other ideas add; these collect and train
-    for hours, or with --scale 0.1 for less.
-    The same line continues a run that was interrupted.
+    The same line continues one that was interrupted.
+
+    - fig2: the search of CEM against one pass of an actor
+    - fig3: the three densities on the five-point task
+    - bandit: what the on-policy loss converges to (Section IV-B)
+    - latency: how long an actor, both networks, and CEM in four ways take to decide
+    - table1: the seven robots' simulated twins, with an actor and a critic trained on bottles
+
+    These collect and train for hours, or with --scale 0.1 for less:
+
+    - fig5: densities
+    - fig6: actor and critic over the size of the data
+    - fig7: what the policy collects itself
+    - ablation: what failures and other ideas add
     """
     if figure not in FIGURES:
         raise unknown_name("figure", figure, FIGURES)

@@ -13,9 +13,12 @@ from grasp_tfp.errors import UsageError, unknown_name
 from graspctl import completion
 from graspctl.console import Progress, duration, load_tensorflow, print_report, rate, summary
 from graspctl.on_policy import OnPolicy, train_on_policy
+from graspctl.options import RARE, AsJson
 from graspctl.runs import RUNS, start_run
 
 __all__ = ["MODELS", "train"]
+
+ON_POLICY = "With --on-policy"
 
 MODELS = ("critic", "gmm", "joint", "mof", "prior", "real-nvp")
 
@@ -46,7 +49,9 @@ def train(
     preset: Annotated[
         str, typer.Option("--preset", autocompletion=completion.presets, help="laptop or paper.")
     ] = "laptop",
-    config_file: Annotated[Path | None, typer.Option("--config", help="TOML file on top of the preset.")] = None,
+    config_file: Annotated[
+        Path | None, typer.Option("--config", metavar="TOML", help="File on top of the preset.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Such as train.steps=500; repeatable.")
     ] = None,
@@ -56,25 +61,43 @@ def train(
         bool, typer.Option("--on-policy", help="Collect in the simulator with the policy while it learns.")
     ] = False,
     task: Annotated[
-        str, typer.Option("--task", autocompletion=completion.tasks, help="On-policy: what lies in the tray.")
+        str,
+        typer.Option(
+            "--task", autocompletion=completion.tasks, help="What lies in the tray.", rich_help_panel=ON_POLICY
+        ),
     ] = "blocks",
     logs: Annotated[
-        Path | None, typer.Option("--logs", help="On-policy: random trials to begin with; collected if unset.")
+        Path | None,
+        typer.Option("--logs", help="Random trials to begin with; collected if unset.", rich_help_panel=ON_POLICY),
     ] = None,
     random_trials: Annotated[
-        int, typer.Option("--random-trials", help="On-policy: how many to begin with, without --logs.")
+        int, typer.Option("--random-trials", help="How many to begin with, without --logs.", rich_help_panel=ON_POLICY)
     ] = 20_000,
     always_random: Annotated[
-        bool, typer.Option("--random", help="On-policy: collect random trials all along, to compare.")
+        bool, typer.Option("--random", help="Collect random trials all along, to compare.", rich_help_panel=ON_POLICY)
     ] = False,
     trials_per_step: Annotated[
-        float | None, typer.Option("--trials-per-step", min=0.0, help="On-policy: how many; what time allows if unset.")
+        float | None,
+        typer.Option(
+            "--trials-per-step",
+            min=0.0,
+            help="How many to collect; what time allows if unset.",
+            rich_help_panel=ON_POLICY,
+        ),
     ] = None,
-    collectors: Annotated[int, typer.Option("--collectors", min=1, help="On-policy: processes that collect.")] = 1,
+    collectors: Annotated[
+        int, typer.Option("--collectors", min=1, help="Processes that collect.", rich_help_panel=ON_POLICY)
+    ] = 1,
     track: Annotated[
-        list[_Tracker] | None, typer.Option("--track", help="Log to this too, on this machine; repeatable.")
+        list[_Tracker] | None,
+        typer.Option(
+            "--track",
+            metavar="mlflow|wandb",
+            help="Log to this too, on this machine; repeatable.",
+            rich_help_panel=RARE,
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Example: graspctl train mof
 
