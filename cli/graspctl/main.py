@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from grasp_tfp import __version__
 from grasp_tfp.errors import GraspError
 from graspctl.collect import collect
+from graspctl.compare import compare
 from graspctl.convert import convert
 from graspctl.deploy import deploy
 from graspctl.doctor import doctor
@@ -59,6 +60,7 @@ app.command(short_help="Turn logs into a dataset.")(convert)
 app.command(short_help="Turn logs into another toolkit's dataset.")(export)
 app.command(short_help="Fit an actor to a dataset.")(train)
 app.command("eval", short_help="Count how often a policy grasps.")(evaluate)
+app.command(short_help="Set evaluations of runs beside each other.")(compare)
 app.command(short_help="Make a policy the one a robot uses.")(deploy)
 app.command(short_help="Write a run as one page.")(report)
 app.command(short_help="Repeat an experiment of the paper.")(reproduce)

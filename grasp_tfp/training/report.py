@@ -10,12 +10,13 @@ import numpy as np
 
 from grasp_tfp.comparison import PairedComparison, compare
 from grasp_tfp.errors import UsageError
+from grasp_tfp.policies.policy import VoidTrial
 from grasp_tfp.robots.sim import SimRobot
 from grasp_tfp.sim.grasp_error import GraspError
 from grasp_tfp.training.evaluation import Evaluation, Outcome
 from grasp_tfp.trial import Trial, trial_name
 
-__all__ = ["comparisons", "differences", "recorded_trial", "summarise", "table"]
+__all__ = ["comparisons", "differences", "recorded_evaluations", "recorded_trial", "summarise", "table"]
 
 
 def table(evaluations: Sequence[Evaluation]) -> list[str]:
@@ -72,6 +73,28 @@ def summarise(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
             for names, found in comparisons(evaluations).items()
         ],
     }
+
+
+def recorded_evaluations(report: Mapping[str, Any]) -> list[Evaluation]:
+    """Evaluations as `summarise` recorded them.
+
+    Args:
+        report: What `summarise` returned, with the robot, the task and the seed of the evaluation beside.
+    """
+    return [
+        Evaluation(
+            robot=report["robot"],
+            task=report["task"],
+            policy=policy,
+            policy_digest=found["digest"],
+            seed=report["seed"],
+            outcomes=tuple(_outcome(row) for row in found["outcomes"]),
+            at_once=found["at_once"],
+            seconds=found["seconds"],
+            voids=tuple(VoidTrial(**void) for void in found["voids"]),
+        )
+        for policy, found in report["policies"].items()
+    ]
 
 
 def recorded_trial(report: Mapping[str, Any], policy: str, index: int, robot: SimRobot) -> Trial:
@@ -154,3 +177,9 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "final_pose": outcome.final_pose.tolist(),
         "error": outcome.error and outcome.error._asdict(),
     }
+
+
+def _outcome(row: Mapping[str, Any]) -> Outcome:
+    """The inverse of `_row`."""
+    poses = {name: np.array(row[name]) for name in ("gripper_poses", "final_pose")}
+    return Outcome(**{**row, **poses, "error": row["error"] and GraspError(**row["error"])})

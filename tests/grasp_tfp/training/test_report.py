@@ -11,7 +11,7 @@ from grasp_tfp.policies.random import RandomPolicy
 from grasp_tfp.robots.sim import SimRobot
 from grasp_tfp.sim.grasp_error import GraspError
 from grasp_tfp.training.evaluation import Evaluation, Outcome, evaluate
-from grasp_tfp.training.report import comparisons, differences, recorded_trial, summarise, table
+from grasp_tfp.training.report import comparisons, differences, recorded_evaluations, recorded_trial, summarise, table
 
 
 def evaluation(policy: str, failures: list[str], stop_reason: str = "converged") -> Evaluation:
@@ -52,6 +52,12 @@ def test_each_two_are_compared_trial_by_trial() -> None:
     assert line.startswith("good - bad  +50.0 points [") and "2 against 0, McNemar p = 0.5: underpowered" in line
     assert len(comparisons([GOOD, BAD, evaluation("third", [""] * 4)])) == 3
     assert differences([GOOD]) == []
+
+
+def test_what_the_summary_records_can_be_read_back() -> None:
+    where = {"robot": "sim", "task": "blocks", "seed": 0}
+    read = recorded_evaluations(where | json.loads(json.dumps(summarise([GOOD, BAD]))))
+    assert summarise(read) == summarise([GOOD, BAD]) and table(read) == table([GOOD, BAD])
 
 
 def test_the_summary_is_json_with_a_row_for_each_trial() -> None:
