@@ -1,5 +1,6 @@
 """The documentation site builds without a warning, and its pages ask for nothing from elsewhere."""
 
+import importlib.util
 import os
 import re
 import runpy
@@ -44,6 +45,14 @@ def test_docstrings_and_sections_of_the_readme_are_there(site: Path) -> None:
     models = (site / "api" / "models.html").read_text("utf-8")
     assert 'id="grasp_tfp.models.mof.MixtureOfFlows"' in models
     assert "Frames and units." in (site / "data.html").read_text("utf-8")
+
+
+def test_the_modules_of_the_papers_parts_are_there() -> None:
+    rows = [line.split(" | ") for line in (PROJECT / "docs" / "paper.md").read_text("utf-8").splitlines()]
+    named = {name for row in rows if len(row) == 4 for name in re.findall(r"`([^`]+)`", row[2])}
+    modules = {name if name.startswith("grasp_pipelines.") else f"grasp_tfp.{name}" for name in named}
+    assert len(modules) > 30
+    assert [name for name in sorted(modules) if importlib.util.find_spec(name) is None] == []
 
 
 def test_a_section_that_the_readme_lacks_is_an_error() -> None:
