@@ -138,8 +138,15 @@ def evaluate(
     summary(
         ", ".join([str(results), str(results.with_suffix(".csv")), *pictures, *logs_of(home, [entry])]),
         [*table(evaluations), *differences(evaluations), _timing(evaluations)],
-        f"graspctl deploy {found['actor']} --robot {robot or 'kuka-3'}" if "actor" in found else None,
+        _next(found, robot, bundle=bundle),
     )
+
+
+def _next(runs: Mapping[str, Path], robot: str | None, *, bundle: bool) -> str | None:
+    """What to type after an evaluation."""
+    if bundle:
+        return "graspctl collect --sim"
+    return f"graspctl deploy {runs['actor']} --robot {robot or 'kuka-3'}" if "actor" in runs else None
 
 
 def _cell(robot: str | None, task: str | None) -> Any:

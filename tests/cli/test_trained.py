@@ -93,6 +93,8 @@ def test_the_bundle_that_comes_with_the_package_grasps(tmp_path: Path, monkeypat
     assert report["policies"]["ensemble"]["successes"] >= 15
     assert (tmp_path / "runs/pretrained/eval/sim_ensemble+actor+random_seed0_n20.json").is_file()
     assert invoke("eval", "--sim", "--bundle", "--run", "runs/mof").exit_code == 2
+    told = invoke("eval", "--sim", "--bundle", "--policy", "actor", "-n", "2")
+    assert told.stdout.splitlines()[-1] == "Next      graspctl collect --sim"
 
 
 def test_deploy_activates_a_copy(workplace: Path) -> None:
