@@ -88,7 +88,7 @@ def _cell(report: dict[str, Any]) -> str:
 
 def _labels(paths: Sequence[Path]) -> list[str]:
     """The runs' names, or what else tells the files apart."""
-    for label in (lambda path: path.parent.parent.name, lambda path: path.stem, str):
+    for label in (lambda path: path.parent.parent.name, lambda path: str(path.parent.parent), str):
         if len(set(map(label, paths))) == len(paths):
             break
     return list(map(label, paths))
