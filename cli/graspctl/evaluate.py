@@ -9,12 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from grasp_tfp.errors import UsageError
+from grasp_tfp.files import write_json
 from graspctl import completion
 from graspctl.console import Progress, counted, duration, print_report, summary
 from graspctl.dry_run import show_decisions
 from graspctl.options import RARE, AsJson
 from graspctl.protocol import evaluate_runs
-from graspctl.runs import PRETRAINED, RUNS, find_run, image_size, load_policy, write_json
+from graspctl.runs import PRETRAINED, RUNS, find_run, image_size, load_policy
 from graspctl.trial_logs import logged, logs_of
 from graspctl.view import View, announce, watched
 

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from grasp_tfp.errors import UsageError, unknown_name
+from grasp_tfp.files import write_json
 from graspctl.console import Progress, duration, load_tensorflow, print_report, rate, summary
-from graspctl.runs import RUNS, start_run, write_json
+from graspctl.runs import RUNS, start_run
 
 __all__ = ["MODELS", "OnPolicy", "train_on_policy"]
 

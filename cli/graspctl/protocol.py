@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from grasp_tfp.errors import UsageError
+from grasp_tfp.files import write_json
 from graspctl.console import Progress, load_tensorflow, print_report, summary
-from graspctl.runs import write_json
 from graspctl.trial_logs import logged, logs_of
 
 __all__ = ["evaluate_runs"]
