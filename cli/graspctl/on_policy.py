@@ -17,7 +17,8 @@ from typing import Any
 
 from grasp_tfp.errors import UsageError, unknown_name
 from grasp_tfp.files import write_json
-from graspctl.console import Progress, duration, load_tensorflow, print_report, rate, summary
+from grasp_tfp.models.loading import load_tensorflow
+from graspctl.console import Progress, duration, print_report, rate, summary
 from graspctl.runs import RUNS, start_run
 
 __all__ = ["MODELS", "OnPolicy", "train_on_policy"]
@@ -151,7 +152,7 @@ class _Status:
 
 def _collect(job: OnPolicy, number: int, stopped: Callable[[], bool]) -> None:
     """The work of a collector's process."""
-    _tensorflow_on_one_thread()
+    load_tensorflow(threads=1)
     from grasp_pipelines.on_policy import Collection, collect_forever
 
     collection = Collection(
@@ -262,15 +263,6 @@ def _network(job: OnPolicy) -> Any:
     from grasp_tfp.models.critic import build_critic
 
     return build_critic(job.config) if job.model == "critic" else build_actor(job.config, job.model)
-
-
-def _tensorflow_on_one_thread() -> None:
-    """A collector takes one core, and leaves the others to the learner."""
-    load_tensorflow()
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def _finish(job: OnPolicy, as_json: bool) -> None:

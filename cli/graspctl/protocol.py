@@ -6,7 +6,8 @@ from typing import Any
 
 from grasp_tfp.errors import UsageError
 from grasp_tfp.files import write_json
-from graspctl.console import Progress, load_tensorflow, print_report, summary
+from grasp_tfp.models.loading import load_tensorflow
+from graspctl.console import Progress, print_report, summary
 from graspctl.trial_logs import logged, logs_of
 
 __all__ = ["evaluate_runs"]

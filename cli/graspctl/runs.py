@@ -17,7 +17,7 @@ from typing import Any
 import grasp_tfp
 from grasp_tfp.errors import UsageError
 from grasp_tfp.files import write_json
-from graspctl.console import load_tensorflow
+from grasp_tfp.models.loading import load_tensorflow
 
 __all__ = ["PRETRAINED", "RUNS", "find_run", "image_size", "load_policy", "start_run"]
 

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from grasp_tfp.errors import UsageError, unknown_name
+from grasp_tfp.models.loading import load_tensorflow
 from graspctl import completion
-from graspctl.console import Progress, duration, load_tensorflow, print_report, rate, summary
+from graspctl.console import Progress, duration, print_report, rate, summary
 from graspctl.on_policy import OnPolicy, train_on_policy
 from graspctl.options import RARE, AsJson
 from graspctl.runs import RUNS, start_run
