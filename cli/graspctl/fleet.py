@@ -152,6 +152,7 @@ def simulate(
     table = twin_table(entry, "", dialect)
 
     def started(found: int, bridge: int) -> None:
+        """Writes the fleet file, which can name the port only now."""
         url = f"ws://{host}:{found}"
         with in_one_piece(fleet) as partial:
             partial.write_text(fleet_text(name, table | {"url": url}), encoding="utf-8")

@@ -35,6 +35,7 @@ def decoder(image_size: int | None, crop: int | None = None) -> Callable[..., di
         return {**example, **images, schema.ACTION: tf.stack([*move, turn])}
 
     def image(jpeg: Any, corner: Any) -> Any:
+        """RGB of uint8, (H, W, 3)."""
         pixels = tf.io.decode_jpeg(jpeg, channels=3) if crop is None else cropped(jpeg, corner)
         if image_size in (None, crop):
             return pixels
@@ -42,6 +43,7 @@ def decoder(image_size: int | None, crop: int | None = None) -> Callable[..., di
         return tf.cast(tf.round(resized), tf.uint8)
 
     def cropped(jpeg: Any, corner: Any) -> Any:
+        """Only the window, (crop, crop, 3)."""
         room = tf.io.extract_jpeg_shape(jpeg)[:2] - crop
         start = tf.cast(tf.round(corner * tf.cast(room, tf.float32)), tf.int32)
         window = tf.concat([start, [crop, crop]], axis=0)

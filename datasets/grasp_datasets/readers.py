@@ -185,6 +185,7 @@ def _examples(reading: _Reading, start: int, epochs: int | None, image_size: int
         return tuple(tf.ensure_shape(part, [None]) for part in found)
 
     def example(record: Any, position: Any) -> Any:
+        """The decoded record, its window drawn by its position."""
         if crop is None:
             return decode(parse(record))
         middle = tf.constant([0.5, 0.5])
