@@ -10,9 +10,7 @@ from typing import Any, Self
 
 import typer
 
-from grasp_tfp.quiet import quiet_stderr
-
-__all__ = ["Progress", "counted", "duration", "file_size", "load_tensorflow", "print_report", "rate", "summary"]
+__all__ = ["Progress", "counted", "duration", "file_size", "print_report", "rate", "summary"]
 
 PLAIN_INTERVAL = 5.0
 """Time between two lines of progress where there is no terminal, in [s]."""
@@ -74,14 +72,6 @@ def file_size(count: int) -> str:
     """A number of bytes in powers of a thousand, such as `12.3 MB`."""
     power = min(int(math.log(count, 1000)), 4) if count >= 1000 else 0
     return f"{count} B" if power == 0 else f"{count / 1000**power:.1f} {'kMGT'[power - 1]}B"
-
-
-def load_tensorflow() -> None:
-    """Imports TensorFlow without the lines that its C++ writes to stderr, which no setting of its own prevents."""
-    with quiet_stderr():
-        import tensorflow as tf
-
-        tf.config.list_physical_devices()
 
 
 def counted(number: int, thing: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from grasp_tfp.errors import RobotError, UsageError
+from grasp_tfp.files import in_one_piece
 from graspctl.connected import Name, connected
 from graspctl.console import print_report, summary
 from graspctl.jog import home, jog
@@ -151,10 +152,10 @@ def simulate(
     table = twin_table(entry, "", dialect)
 
     def started(found: int, bridge: int) -> None:
+        """Writes the fleet file, which can name the port only now."""
         url = f"ws://{host}:{found}"
-        partial = fleet.with_name(f".{fleet.name}.partial")
-        partial.write_text(fleet_text(name, table | {"url": url}), encoding="utf-8")
-        os.replace(partial, fleet)
+        with in_one_piece(fleet) as partial:
+            partial.write_text(fleet_text(name, table | {"url": url}), encoding="utf-8")
         typer.echo(f"Serving   {url} ({dialect}), bridge process {bridge}, arm process {os.getpid()}; Ctrl-C ends it")
         typer.echo(f"Next      {FLEET}={fleet} graspctl eval --robot {name} -n 20")
 

@@ -17,8 +17,9 @@ from typing import Any
 
 import grasp_tfp
 from grasp_tfp.errors import GraspError
+from grasp_tfp.models.loading import load_tensorflow
 from grasp_tfp.quiet import quiet_stderr
-from graspctl.console import file_size, load_tensorflow
+from graspctl.console import file_size
 
 __all__ = ["INSTALLATION", "answers_at", "check_pins", "check_ranges"]
 

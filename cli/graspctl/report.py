@@ -9,8 +9,8 @@ import typer
 
 from grasp_tfp.errors import GraspError, UsageError
 from graspctl import completion
+from graspctl.cells import recorded_cell
 from graspctl.console import file_size, print_report, summary
-from graspctl.evaluate import recorded_cell
 from graspctl.options import AsJson
 
 __all__ = ["report"]

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from grasp_tfp.errors import UsageError, unknown_name
+from grasp_tfp.models.loading import load_tensorflow
 from graspctl import completion
 from graspctl.commands import graspctl_commands
-from graspctl.console import Progress, load_tensorflow, print_report, summary
+from graspctl.console import Progress, print_report, summary
 from graspctl.options import AsJson
 from graspctl.runs import find_run
 

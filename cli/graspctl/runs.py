@@ -10,16 +10,16 @@ runs/mof/
 """
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import grasp_tfp
 from grasp_tfp.errors import UsageError
-from graspctl.console import load_tensorflow
+from grasp_tfp.files import write_json
+from grasp_tfp.models.loading import load_tensorflow
 
-__all__ = ["PRETRAINED", "RUNS", "find_run", "image_size", "load_policy", "start_run", "write_json"]
+__all__ = ["PRETRAINED", "RUNS", "find_run", "image_size", "load_policy", "start_run"]
 
 RUNS = Path("runs")
 
@@ -90,14 +90,6 @@ def load_policy(path: Path, role: str = "actor") -> Any:
     from grasp_tfp.models import bundle
 
     return bundle.load(path, role)
-
-
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Writes a JSON file in one piece."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
 
 
 def image_size(bundles: dict[str, Any]) -> int:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from grasp_tfp.errors import GraspError
-from graspctl.console import load_tensorflow
+from grasp_tfp.models.loading import load_tensorflow
 from graspctl.runs import PRETRAINED, load_policy
 
 __all__ = ["self_test"]

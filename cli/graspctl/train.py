@@ -10,9 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from grasp_tfp.errors import UsageError, unknown_name
+from grasp_tfp.models.loading import load_tensorflow
 from graspctl import completion
-from graspctl.console import Progress, duration, load_tensorflow, print_report, rate, summary
-from graspctl.on_policy import OnPolicy, train_on_policy
+from graspctl.console import Progress, duration, print_report, rate, summary
+from graspctl.on_policy import train_on_policy
 from graspctl.options import RARE, AsJson
 from graspctl.runs import RUNS, start_run
 
@@ -114,8 +115,10 @@ def train(
         require(tracker, tracker, f"log to {tracker}")
     config = load_config(preset, config_file, [*(settings or []), *([] if seed is None else [f"train.seed={seed}"])])
     if on_policy:
-        pace = math.inf if trials_per_step is None else trials_per_step
-        job = OnPolicy(model, config, task, logs, random_trials, always_random, pace, collectors, name, trackers)
+        from grasp_pipelines.on_policy.job import OnPolicy
+
+        run, pace = RUNS / (name or f"{model}-on-policy"), math.inf if trials_per_step is None else trials_per_step
+        job = OnPolicy(run, model, config, task, logs, random_trials, always_random, pace, collectors, trackers)
         return train_on_policy(job, as_json)
     _train_off_policy(model, config, data, name, trackers, as_json)
 

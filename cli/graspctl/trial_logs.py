@@ -29,6 +29,7 @@ def logged(folder: Path, robot: str) -> Iterator[Callable[[Any], None]]:
         writers: list[TrialWriter] = []
 
         def keep(trial: Any) -> None:
+            """Begins the log with the first trial."""
             if not writers:
                 folder.mkdir(parents=True, exist_ok=True)
                 writers.append(stack.enter_context(TrialWriter(folder / f"{session}.mcap")))

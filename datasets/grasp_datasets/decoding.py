@@ -6,7 +6,7 @@ from typing import Any
 
 from grasp_datasets import schema
 
-__all__ = ["OBSERVATION", "decoder", "parser"]
+__all__ = ["OBSERVATION", "batched", "decoder", "for_actor", "for_critic", "parser"]
 
 OBSERVATION = (schema.IMAGE, schema.INITIAL_IMAGE, schema.GRIPPER_POSE)
 
@@ -35,6 +35,7 @@ def decoder(image_size: int | None, crop: int | None = None) -> Callable[..., di
         return {**example, **images, schema.ACTION: tf.stack([*move, turn])}
 
     def image(jpeg: Any, corner: Any) -> Any:
+        """RGB of uint8, (H, W, 3)."""
         pixels = tf.io.decode_jpeg(jpeg, channels=3) if crop is None else cropped(jpeg, corner)
         if image_size in (None, crop):
             return pixels
@@ -42,9 +43,37 @@ def decoder(image_size: int | None, crop: int | None = None) -> Callable[..., di
         return tf.cast(tf.round(resized), tf.uint8)
 
     def cropped(jpeg: Any, corner: Any) -> Any:
+        """Only the window, (crop, crop, 3)."""
         room = tf.io.extract_jpeg_shape(jpeg)[:2] - crop
         start = tf.cast(tf.round(corner * tf.cast(room, tf.float32)), tf.int32)
         window = tf.concat([start, [crop, crop]], axis=0)
         return tf.ensure_shape(tf.image.decode_and_crop_jpeg(jpeg, window, channels=3), (crop, crop, 3))
 
     return decode
+
+
+def for_actor(example: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """Observation and action, which are what an actor is fitted to."""
+    return {name: example[name] for name in OBSERVATION}, example[schema.ACTION]
+
+
+def for_critic(example: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """Observation with the action in it, and the success as float32, which are what a critic is fitted to."""
+    import tensorflow as tf
+
+    names = (*OBSERVATION, schema.ACTION)
+    return {name: example[name] for name in names}, tf.cast(example[schema.SUCCESS], tf.float32)
+
+
+def batched(pairs: Any, batch_size: int, batches: int | None) -> Any:
+    """Batches of `pairs`, a `tf.data.Dataset`, made ahead of their use.
+
+    Args:
+        pairs: Of `for_actor` or `for_critic`.
+        batch_size: Examples in a batch.
+        batches: How many there are, the last one filled with what is left; None where `pairs` has no end.
+    """
+    import tensorflow as tf
+
+    made = pairs.batch(batch_size, drop_remainder=batches is None).prefetch(tf.data.AUTOTUNE)
+    return made if batches is None else made.apply(tf.data.experimental.assert_cardinality(batches))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_datasets import schema
-from grasp_datasets.decoding import OBSERVATION, decoder, parser
+from grasp_datasets.decoding import batched, decoder, for_actor, for_critic, parser
 from grasp_tfp.errors import UsageError
 
 __all__ = ["GraspDataset", "labelled_batches", "load_examples", "open_dataset", "success_batches", "tried_batches"]
@@ -91,8 +91,7 @@ def success_batches(
     """
     examples = open_dataset(out).metadata["successful_examples"].get(split)
     steps = _steps(out, split, seed, image_size, epochs, successes_only=True)
-    pairs = steps.map(lambda example: ({name: example[name] for name in OBSERVATION}, example[schema.ACTION]))
-    return _batched(pairs, batch_size, epochs, examples)
+    return batched(steps.map(for_actor), batch_size, _batches(batch_size, epochs, examples))
 
 
 def labelled_batches(
@@ -121,17 +120,11 @@ def labelled_batches(
     Raises:
         UsageError: There is no such dataset or split, or no success or no failure in it.
     """
-    import tensorflow as tf
-
     dataset = open_dataset(out)
     if not dataset.metadata["failures_kept"]:
         raise UsageError(f"No failed trial in {str(out)!r}. Convert the logs with --failures 0.1 or more.")
-    names = (*OBSERVATION, schema.ACTION)
     steps = _steps(out, split, seed, image_size, epochs, successes_only=False)
-    pairs = steps.map(
-        lambda example: ({name: example[name] for name in names}, tf.cast(example[schema.SUCCESS], tf.float32))
-    )
-    return _batched(pairs, batch_size, epochs, dataset.metadata["examples"][split])
+    return batched(steps.map(for_critic), batch_size, _batches(batch_size, epochs, dataset.metadata["examples"][split]))
 
 
 def tried_batches(
@@ -169,8 +162,7 @@ def tried_batches(
     scale = examples / (successes + failure * (examples - successes))
 
     def weighted(inputs: dict[str, Any], success: Any) -> tuple[dict[str, Any], Any, Any]:
-        observation = {name: inputs[name] for name in OBSERVATION}
-        return observation, inputs[schema.ACTION], scale * tf.where(success > 0, 1.0, failure)
+        return *for_actor(inputs), scale * tf.where(success > 0, 1.0, failure)
 
     return batches.map(weighted)
 
@@ -193,13 +185,9 @@ def _steps(
     return examples.shuffle(SHUFFLE_BUFFER, seed).map(decoder(image_size), num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _batched(pairs: Any, batch_size: int, epochs: int | None, examples: int) -> Any:
-    import tensorflow as tf
-
-    batches = pairs.batch(batch_size, drop_remainder=epochs is None).prefetch(tf.data.AUTOTUNE)
-    if epochs is None:
-        return batches
-    return batches.apply(tf.data.experimental.assert_cardinality(math.ceil(epochs * examples / batch_size)))
+def _batches(batch_size: int, epochs: int | None, examples: int) -> int | None:
+    """How many batches some passes have; None for endless reading."""
+    return None if epochs is None else math.ceil(epochs * examples / batch_size)
 
 
 def load_examples(

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_datasets import schema
-from grasp_datasets.decoding import OBSERVATION, decoder, parser
+from grasp_datasets.decoding import batched, decoder, for_actor, for_critic, parser
 from grasp_datasets.input_pipeline import GraspDataset, open_dataset
 from grasp_datasets.reading_order import ReadingOrder
 from grasp_datasets.record_index import EXAMPLES, FAILURES, SUCCESSES, RecordIndex
@@ -60,8 +59,7 @@ def actor_batches(
     dataset = open_dataset(out)
     reading = _Reading(dataset, split, seed, {SUCCESSES: batch_size})
     examples = _examples(reading, start, epochs, image_size, _checked(crop, dataset))
-    pairs = examples.map(lambda e: ({name: e[name] for name in OBSERVATION}, e[schema.ACTION]))
-    return _batched(pairs, reading, start, epochs)
+    return batched(examples.map(for_actor), batch_size, reading.left(start, epochs))
 
 
 def critic_batches(
@@ -98,8 +96,6 @@ def critic_batches(
         UsageError: There is no such dataset or split, what is asked for is not in it, or its images are smaller than
             the crop.
     """
-    import tensorflow as tf
-
     if balanced and epochs is not None:
         raise UsageError("Balanced batches have no end: expected no epochs, or balanced=False.")
     dataset = open_dataset(out)
@@ -107,9 +103,7 @@ def critic_batches(
     shares = {SUCCESSES: batch_size - half, FAILURES: half} if balanced else {EXAMPLES: batch_size}
     reading = _Reading(dataset, split, seed, shares)
     examples = _examples(reading, start, epochs, image_size, _checked(crop, dataset))
-    names = (*OBSERVATION, schema.ACTION)
-    pairs = examples.map(lambda e: ({name: e[name] for name in names}, tf.cast(e[schema.SUCCESS], tf.float32)))
-    return _batched(pairs, reading, start, epochs)
+    return batched(examples.map(for_critic), batch_size, reading.left(start, epochs))
 
 
 class _Reading:
@@ -144,6 +138,10 @@ class _Reading:
     def batches(self, epochs: int) -> int:
         """How many batches some passes have."""
         return math.ceil(epochs * len(self) / self.batch_size)
+
+    def left(self, start: int, epochs: int | None) -> int | None:
+        """How many of them there are from number `start` on; None for endless reading."""
+        return None if epochs is None else max(0, self.batches(epochs) - start)
 
     def batch(self, number: int, limit: int) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
         """The records of a batch and their positions in the reading, which ends before position `limit`."""
@@ -185,6 +183,7 @@ def _examples(reading: _Reading, start: int, epochs: int | None, image_size: int
         return tuple(tf.ensure_shape(part, [None]) for part in found)
 
     def example(record: Any, position: Any) -> Any:
+        """The decoded record, its window drawn by its position."""
         if crop is None:
             return decode(parse(record))
         middle = tf.constant([0.5, 0.5])
@@ -193,12 +192,3 @@ def _examples(reading: _Reading, start: int, epochs: int | None, image_size: int
 
     records = tf.data.Dataset.range(start, last).map(read).prefetch(2).unbatch()
     return records.map(example, num_parallel_calls=tf.data.AUTOTUNE)
-
-
-def _batched(pairs: Any, reading: _Reading, start: int, epochs: int | None) -> Any:
-    import tensorflow as tf
-
-    batches = pairs.batch(reading.batch_size, drop_remainder=epochs is None).prefetch(tf.data.AUTOTUNE)
-    if epochs is None:
-        return batches
-    return batches.apply(tf.data.experimental.assert_cardinality(max(0, reading.batches(epochs) - start)))

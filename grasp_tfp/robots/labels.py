@@ -5,7 +5,6 @@ labels/kuka-3/labels.json     what they taught, which the fleet file names
 """
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from grasp_tfp.errors import UsageError
+from grasp_tfp.files import in_one_piece, write_json
 from grasp_tfp.labelling import ImageDifference, difference, polygon_mask
 from grasp_tfp.robots.camera import scaled
 from grasp_tfp.robots.fleet import fleet_file
@@ -50,9 +50,8 @@ def take_pairs(
     for number in range(there, wanted):
         progress(number, wanted)
         pair = np.concatenate([scaled(picture, SIZE) for picture in take(number)], axis=1)
-        partial = folder / ".pair.partial"
-        Image.fromarray(pair).save(partial, "png")
-        os.replace(partial, folder / f"pair-{number:02d}.png")
+        with in_one_piece(folder / f"pair-{number:02d}.png") as partial:
+            Image.fromarray(pair).save(partial, "png")
     progress(max(there, wanted), wanted)
     return max(0, wanted - there)
 
@@ -83,9 +82,7 @@ def learn_labels(folder: Path, corners: Sequence[Sequence[float]], crop: Sequenc
         "failure_below": labels.failure_below,
         "success_above": labels.success_above,
     }
-    partial = folder / f".{NOTE}.partial"
-    partial.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, folder / NOTE)
+    write_json(folder / NOTE, note, indent=1)
     return note
 
 

@@ -1,7 +1,6 @@
 """The view that a camera had when its policy's data was taken, to notice when somebody has nudged it."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from grasp_tfp.errors import RobotError
+from grasp_tfp.files import in_one_piece, write_json
 
 __all__ = ["MAX_SHIFT", "compare_view", "pin_view", "view_shift"]
 
@@ -23,12 +23,10 @@ SAME_POSTURE = np.radians(1.0)
 def pin_view(folder: Path, picture: Picture, joints: ArrayLike) -> Path:
     """Writes the reference picture and the arm's posture; returns the picture's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    path, partial = folder / "view.png", folder / ".view.partial"
-    note = folder / ".view.json.partial"
-    Image.fromarray(picture).save(partial, "png")
-    note.write_text(json.dumps({"joints_rad": np.asarray(joints).tolist()}) + "\n", encoding="utf-8")
-    os.replace(note, folder / "view.json")
-    os.replace(partial, path)
+    path = folder / "view.png"
+    with in_one_piece(path) as partial:
+        Image.fromarray(picture).save(partial, "png")
+        write_json(folder / "view.json", {"joints_rad": np.asarray(joints).tolist()}, indent=None)
     return path
 
 

@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from grasp_tfp.models.loading import load_tensorflow
 from grasp_tfp.policies.catalogue import find_policy
-from grasp_tfp.quiet import quiet_stderr
 from grasp_tfp.robots.deployment import check_fit
 from grasp_tfp.robots.fleet import FleetEntry, connect
 from grasp_tfp.training.protocol import Protocol, Row, run_protocol
@@ -65,10 +65,7 @@ def _load(bundles: Mapping[str, Path]) -> dict[str, Any]:
     """The bundle for each role; TensorFlow is imported only where there is one, and without its lines on stderr."""
     if not bundles:
         return {}
-    with quiet_stderr():
-        import tensorflow as tf
-
-        tf.config.list_physical_devices()
+    load_tensorflow()
     from grasp_tfp.models import bundle
 
     return {role: bundle.load(path, role) for role, path in bundles.items()}

@@ -18,11 +18,11 @@ import simplejpeg
 from grasp_pipelines.steps import TrialImages
 from grasp_pipelines.trial_log import MalformedLog, TrialWriter, is_finished, read_trials
 from grasp_tfp.errors import BundleRejected, GraspError, UsageError
+from grasp_tfp.models.loading import load_tensorflow
 from grasp_tfp.policies.actor import ExploringPolicy
 from grasp_tfp.policies.ensemble import EnsemblePolicy
 from grasp_tfp.policies.policy import Policy, run_trial
 from grasp_tfp.policies.random import RandomPolicy
-from grasp_tfp.quiet import quiet_stderr
 from grasp_tfp.robots.deployment import check_fit
 from grasp_tfp.robots.robot import Robot
 from grasp_tfp.robots.sim import SimRobot
@@ -222,7 +222,10 @@ def _policy(name: str, bundle: Any) -> Policy:
 @functools.cache
 def _checked_bundle(recipe: Recipe) -> Any:
     """Reads the policy bundle once per process."""
-    bundle = _load_bundle(pathlib.Path(str(recipe.bundle)))
+    load_tensorflow(threads=1)
+    from grasp_tfp.models.bundle import load
+
+    bundle = load(pathlib.Path(str(recipe.bundle)), "actor")
     if bundle.digest != recipe.digest:
         raise BundleRejected(
             f"The bundle {str(recipe.bundle)!r} changed meanwhile: expected digest {recipe.digest}, "
@@ -231,17 +234,3 @@ def _checked_bundle(recipe: Recipe) -> Any:
     with contextlib.closing(SimRobot(task=recipe.task)) as robot:
         check_fit(bundle.manifest, robot)
     return bundle
-
-
-def _load_bundle(path: pathlib.Path) -> Any:
-    """Loads TensorFlow on one thread, so that workers share the cores and sums have one order."""
-    with quiet_stderr():
-        import tensorflow as tf
-
-        with contextlib.suppress(RuntimeError):  # it runs already
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
-        tf.config.list_physical_devices()
-    from grasp_tfp.models import bundle
-
-    return bundle.load(path, "actor")

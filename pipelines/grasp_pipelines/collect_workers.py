@@ -3,16 +3,15 @@
 import contextlib
 import ctypes
 import multiprocessing
-import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
 from grasp_pipelines.collect_shard import Shard, collect_shard
+from grasp_pipelines.processes import die_with_parent, interrupts_wait
 from grasp_tfp.errors import GraspError
 from grasp_tfp.robots.viewer import open_viewer
 
@@ -86,7 +85,7 @@ def collect_in_processes(
     workers: list[BaseProcess] = []
     interrupted = False
     try:
-        with _interrupts_wait():
+        with interrupts_wait():
             workers += [_started(context, number, shared, shards, view) for number in range(processes)]
         while any(worker.exitcode is None for worker in workers):
             connection.wait([worker.sentinel for worker in workers if worker.exitcode is None], POLL)
@@ -107,19 +106,9 @@ def _started(context: Any, number: int, shared: _Shared, shards: Sequence[Shard]
     return worker
 
 
-@contextlib.contextmanager
-def _interrupts_wait() -> Iterator[None]:
-    """Holds Ctrl-C back; processes started meanwhile never see it, as they inherit that."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _work(number: int, shared: _Shared, shards: Sequence[Shard], view: str | None) -> None:
     """Takes one shard after another until there are no more."""
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    die_with_parent()
     size = len(Tally())
     row = memoryview(shared.counts).cast("B").cast("d")[number * size : (number + 1) * size]
 
@@ -143,13 +132,6 @@ def _take(counter: Any) -> int:
     with counter.get_lock():
         counter.value += 1
         return int(counter.value) - 1
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _added(shared: _Shared) -> Tally:

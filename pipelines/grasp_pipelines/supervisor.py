@@ -5,12 +5,12 @@ import dataclasses
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Mapping
 from multiprocessing import connection
 from typing import Any
 
+from grasp_pipelines.processes import die_with_parent, interrupts_wait
 from grasp_tfp.errors import GraspError
 
 __all__ = ["Part", "supervise"]
@@ -73,17 +73,14 @@ class _Running:
         self._deaths: list[float] = []
 
     def start(self) -> None:
+        self.stop = self._context.RawValue("b", 0)
         self._failures, errors = self._context.Pipe(duplex=False)
         self.process = self._context.Process(
-            target=_run, args=(self._part, errors, self._stop_value()), name=self._name, daemon=True
+            target=_run, args=(self._part, errors, self.stop), name=self._name, daemon=True
         )
-        with _interrupts_wait():
+        with interrupts_wait():
             self.process.start()
         errors.close()
-
-    def _stop_value(self) -> Any:
-        self.stop = self._context.RawValue("b", 0)
-        return self.stop
 
     @property
     def sentinel(self) -> Any:
@@ -114,30 +111,13 @@ class _Running:
 
 
 def _run(part: Part, errors: Any, stop: Any) -> None:
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    die_with_parent()
     os.nice(part.niceness)
     try:
         part.work(*part.args, lambda: bool(stop.value))
     except GraspError as error:
         errors.send(GraspError(str(error)))
         raise SystemExit(1) from error
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-@contextlib.contextmanager
-def _interrupts_wait() -> Any:
-    """Holds Ctrl-C back; processes started meanwhile never see it, as they inherit that."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(running: list[_Running]) -> None:

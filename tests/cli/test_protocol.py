@@ -54,7 +54,7 @@ def test_a_killed_evaluation_loses_nothing_and_goes_on() -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-m", "graspctl", *LINE]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not LOG.exists() or LOG.read_bytes().count(b"\n") < 10:
+    while not LOG.exists() or LOG.read_bytes().count(b"\n") < 11:
         assert process.poll() is None
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)

@@ -15,6 +15,7 @@ async def relay(host: str, port: int, inner: int) -> None:
     """Serves `host`:`port` from port `inner` of this machine, until this process or the one that started it ends."""
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Passes on what comes from one side."""
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
                 writer.write(data)
@@ -22,6 +23,7 @@ async def relay(host: str, port: int, inner: int) -> None:
         writer.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Joins one client to the port behind."""
         try:
             inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", inner)
         except OSError:

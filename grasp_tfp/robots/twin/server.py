@@ -134,6 +134,7 @@ class TwinServer:
 
     async def _on_send_action_goal(self, connection: ServerConnection, message: Message) -> None:
         def answer(status: int, values: Message, feedback: bool) -> None:
+            """Feedback and result of an action as ROS 2 has them."""
             op = "action_feedback" if feedback else "action_result"
             if feedback and not message.get("feedback"):
                 return

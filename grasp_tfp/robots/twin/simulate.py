@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import importlib.resources
 import math
 import sys
@@ -83,28 +84,27 @@ async def simulate(
     chain = read_urdf(arm.urdf, arm.base, arm.tip, home, arm.tcp_offset_m, math.radians(arm.flange_yaw_deg))
     cell = TwinCell(entry.name, entry.task, entry.seed, chain)
     server = TwinServer(cell, settings, chain, **options)
-
-    async def bridge(inner: int) -> None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, str(Path(relay.__file__)), host, str(port), str(inner), stdout=asyncio.subprocess.PIPE
-        )
-        try:
-            line = await process.stdout.readline() if process.stdout else b""
-            if not line:
-                raise RobotError(
-                    f"Cannot serve at {host}:{port}: the port is taken or not ours. Choose another --port."
-                )
-            started(int(line), process.pid)
-            await process.wait()
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.communicate()
-
     try:
-        await server.run("127.0.0.1", 0, bridge)
+        await server.run("127.0.0.1", 0, functools.partial(_bridge, host, port, started))
     finally:
         cell.close()
+
+
+async def _bridge(host: str, port: int, started: Callable[[int, int], None], inner: int) -> None:
+    """Serves `host`:`port` from port `inner` in a process of its own, until that ends or this is cancelled."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(Path(relay.__file__)), host, str(port), str(inner), stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        line = await process.stdout.readline() if process.stdout else b""
+        if not line:
+            raise RobotError(f"Cannot serve at {host}:{port}: the port is taken or not ours. Choose another --port.")
+        started(int(line), process.pid)
+        await process.wait()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
 
 
 def _toml(value: Any) -> str:
