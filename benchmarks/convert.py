@@ -10,37 +10,22 @@ import argparse
 import dataclasses
 import itertools
 import json
-import os
 import pathlib
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from typing import Any
 
-PAGE, TICK = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
+from process_cost import Cost, cost_of
+
 TRIALS_PER_LOG = 100
 TFDS_SIZE = 0.25
 """Largest logs that TFDS's writer is tried on: it keeps all examples in memory, several times over [GB]."""
 
 POOL = 40
 """Trials that are rendered; the logs repeat their images under names of their own."""
-
-
-@dataclasses.dataclass
-class Cost:
-    """What a command took."""
-
-    seconds: float
-    cpu_seconds: float
-    tree_mb: float
-    """Most memory of all its processes together [MB]."""
-
-    largest_mb: float
-    """Most memory of one of its processes [MB]."""
 
 
 def main() -> None:
@@ -183,67 +168,11 @@ def tfds_examples(log: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def measure(folder: pathlib.Path, row: str, logs: str, out: str, *words: str) -> Cost:
-    """Runs one command and watches its processes."""
+    """Runs one row in a process of its own; what it wrote goes away."""
     command = ["cp", "-r", logs, out] if row == "cp" else [sys.executable, __file__, "--row", row, logs, out, *words]
-    began = time.monotonic()
-    with open(folder / "printed.txt", "w+b") as printed:
-        process = subprocess.Popen(command, stdout=printed, stderr=printed, env=environment())
-        cpu: dict[int, float] = {}
-        tree = largest = 0.0
-        while process.poll() is None:
-            memory = [look(pid, cpu) for pid in family(process.pid)]
-            tree, largest = max(tree, sum(memory)), max(largest, *memory, 0.0)
-            time.sleep(0.05)
-        seconds = time.monotonic() - began
-        printed.seek(0)
-        if process.returncode:
-            raise SystemExit(f"{row} failed: {printed.read().decode(errors='replace')[-2000:]}")
+    cost = cost_of(command, folder / "printed.txt")
     shutil.rmtree(out, ignore_errors=True)
-    used = os.times()
-    return Cost(seconds, max(sum(cpu.values()), children_cpu(used)), tree / 1e6, largest / 1e6)
-
-
-PAST = [0.0]
-
-
-def children_cpu(now: os.times_result) -> float:
-    """CPU seconds of the processes that ended since the last call, exact where they were waited for."""
-    total = now.children_user + now.children_system
-    since, PAST[0] = total - PAST[0], total
-    return since
-
-
-def family(root: int) -> list[int]:
-    """A process and all below it."""
-    parents: dict[int, list[int]] = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                parent = int(pathlib.Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            parents.setdefault(parent, []).append(int(entry))
-    found = [root]
-    for pid in found:
-        found += parents.get(pid, [])
-    return found
-
-
-def look(pid: int, cpu: dict[int, float]) -> float:
-    """Notes the CPU seconds of a process; returns the memory that it has for itself [bytes]."""
-    try:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        _, resident, shared, *_ = map(int, pathlib.Path(f"/proc/{pid}/statm").read_text().split())
-    except OSError:
-        return 0.0
-    cpu[pid] = (int(fields[11]) + int(fields[12])) / TICK
-    return float((resident - shared) * PAGE)
-
-
-def environment() -> dict[str, str]:
-    """Lets the processes find the packages."""
-    roots = [path for path in sys.path if path]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(roots), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    return cost
 
 
 def make_image_logs(folder: pathlib.Path, size: int) -> int:
