@@ -6,6 +6,7 @@ import os
 import pathlib
 import shlex
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from grasp_pipelines import storage
 from grasp_pipelines.beam_options import beam_options, chooses_runner
 from grasp_tfp.errors import GraspError, UsageError
 
-__all__ = ["cores", "run_map"]
+__all__ = ["cores", "polled", "run_map"]
 
 
 def run_map(
@@ -69,6 +70,29 @@ def run_map(
         except Exception as error:  # each runner has exceptions of its own, and some raise those of the function
             reason = (str(error).strip() or repr(error)).splitlines()[-1]
             raise GraspError(f"{failed}: {reason}") from error
+
+
+@contextlib.contextmanager
+def polled(look: Callable[[], None], every: float) -> Iterator[None]:
+    """Calls `look` from a thread of its own meanwhile, as Beam itself reports nothing.
+
+    Args:
+        look: What to call.
+        every: Time between two calls [s].
+    """
+    finished = threading.Event()
+
+    def poll() -> None:
+        while not finished.wait(every):
+            look()
+
+    thread = threading.Thread(target=poll, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()
 
 
 def cores() -> int:

@@ -108,7 +108,11 @@ def collect(
         check_view(view)
     started = time.perf_counter()
     folder, recipe = storage.absolute(out), _recipe(task, seed, bundle, best, images)
-    tell: Callable[[Tally], None] = lambda tally: progress(tally, trials) if progress else None  # noqa: E731
+
+    def tell(tally: Tally) -> None:
+        if progress:
+            progress(tally, trials)
+
     with contextlib.ExitStack() as stack:
         if remote := storage.is_remote(folder):
             storage.use_options(beam_options(beam_args))

@@ -4,15 +4,14 @@ The workers note what each finished shard held in a folder beside the logs, beca
 they hand back; a shard that a runner tries twice, even at once, ends as the same bytes.
 """
 
-import contextlib
 import json
 import pathlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from grasp_pipelines import storage
-from grasp_pipelines.beam_map import run_map
+from grasp_pipelines.beam_map import polled, run_map
 from grasp_pipelines.collect_remote import collect_remote_shard
 from grasp_pipelines.collect_shard import UNFINISHED, Shard, collect_shard
 from grasp_pipelines.collect_workers import POLL, Tally
@@ -49,7 +48,7 @@ def collect_with_beam(
     notes = _Notes(f"{out}/{UNFINISHED}")
     printed = pathlib.Path(shards[0].out, UNFINISHED, "workers.txt")
     printed.parent.mkdir()
-    with _polled(lambda: progress(notes.tally()), REMOTE_POLL if storage.is_remote(out) else POLL):
+    with polled(lambda: progress(notes.tally()), REMOTE_POLL if storage.is_remote(out) else POLL):
         try:
             run_map(
                 "Collect",
@@ -102,21 +101,3 @@ class _Notes:
             tallies = list(self._read.values())
         new, kept, successes, cpu_seconds = (sum(column) for column in zip(Tally(), *tallies, strict=True))
         return Tally(int(new), int(kept), int(successes), cpu_seconds)
-
-
-@contextlib.contextmanager
-def _polled(look: Callable[[], None], every: float) -> Iterator[None]:
-    """Calls `look` now and then, as Beam itself reports nothing."""
-    finished = threading.Event()
-
-    def poll() -> None:
-        while not finished.wait(every):
-            look()
-
-    thread = threading.Thread(target=poll, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        finished.set()
-        thread.join()

@@ -10,13 +10,12 @@ import json
 import os
 import pathlib
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
 from grasp_datasets import schema
 from grasp_pipelines import storage
-from grasp_pipelines.beam_map import run_map
+from grasp_pipelines.beam_map import polled, run_map
 from grasp_pipelines.beam_options import beam_options
 from grasp_pipelines.log_schema import software_versions
 from grasp_pipelines.metadata import write_metadata
@@ -210,21 +209,14 @@ def _nothing_found(logs: str, results: Sequence[ShardResult]) -> str:
 
 @contextlib.contextmanager
 def _watched(folder: str, total: int, progress: Progress | None) -> Iterator[None]:
-    """Tells `progress` how many shards are finished, which Beam itself hides."""
+    """Tells `progress` how many shards are finished."""
     if progress is None:
         yield
         return
-    finished = threading.Event()
 
-    def watch() -> None:
-        while not finished.wait(REMOTE_POLL if storage.is_remote(folder) else POLL):
-            progress(count_results(folder), total)
+    def look() -> None:
+        progress(count_results(folder), total)
 
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
+    with polled(look, REMOTE_POLL if storage.is_remote(folder) else POLL):
         yield
-    finally:
-        finished.set()
-        thread.join()
-    progress(count_results(folder), total)
+    look()
