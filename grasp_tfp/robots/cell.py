@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_tfp.errors import RobotError
+from grasp_tfp.labelling import LABEL_SOURCE
 from grasp_tfp.robots.arm import Arm
 from grasp_tfp.robots.camera import Camera, Look, scaled
 from grasp_tfp.robots.chain import read_urdf
 from grasp_tfp.robots.envelope import Envelope
 from grasp_tfp.robots.fleet import fleet_file
-from grasp_tfp.robots.judging import ImageJudge, Judge, OperatorJudge
+from grasp_tfp.robots.judging import OPERATOR, ImageJudge, Judge, OperatorJudge
 from grasp_tfp.robots.labels import SIZE, read_labels
 from grasp_tfp.robots.operator import ask_operator
 from grasp_tfp.robots.robot import GraspResult, Observation, Robot
@@ -61,7 +62,7 @@ class RosbridgeRobot(Robot):
         self.name, self.task = name, task
         self._settings, self._image_size = settings, image_size
         self._judge = judge or (None if settings.twin else OperatorJudge(name))
-        self.label_source = "image-difference" if judge else "lift-height" if settings.twin else "operator"
+        self.label_source = LABEL_SOURCE if judge else "lift-height" if settings.twin else OPERATOR
         arm = settings.arm
         home, yaw = np.radians(arm.home_deg).tolist(), float(np.radians(arm.flange_yaw_deg))
         chain = read_urdf(arm.urdf, arm.base, arm.tip, home, arm.tcp_offset_m, yaw)

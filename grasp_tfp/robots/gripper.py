@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from grasp_tfp.errors import UsageError
+from grasp_tfp.errors import unknown_name
 from grasp_tfp.robots.messages import Dialect
 from grasp_tfp.robots.rosbridge import Rosbridge
 from grasp_tfp.robots.settings import GripperSettings
 from grasp_tfp.robots.supervision import Supervision
 
 __all__ = ["grip"]
+
+KINDS = ("gripper_command", "parallel_gripper_command", "trajectory", "service")
 
 SECONDS = 5.0
 """Longest time that a gripper takes, by half."""
@@ -43,5 +45,4 @@ def _goal(gripper: GripperSettings, dialect: Dialect, position: float, name: str
     if gripper.kind == "trajectory":
         path = dialect.trajectory([gripper.joint], [position], [0.5])
         return "control_msgs/FollowJointTrajectory", dialect.trajectory_goal(path, 1.0)
-    kinds = "gripper_command, parallel_gripper_command, trajectory, service"
-    raise UsageError(f"Unknown gripper kind {gripper.kind!r} of {name}. Expected one of: {kinds}.")
+    raise unknown_name(f"gripper kind of {name}", gripper.kind, KINDS)

@@ -10,7 +10,7 @@ from grasp_tfp.labelling import LABEL_SOURCE, ImageDifference, Label
 from grasp_tfp.robots.camera import scaled
 from grasp_tfp.robots.operator import ask_outcome
 
-__all__ = ["ImageJudge", "Judge", "Judgement", "OperatorJudge"]
+__all__ = ["OPERATOR", "ImageJudge", "Judge", "Judgement", "OperatorJudge"]
 
 Picture = NDArray[np.uint8]
 

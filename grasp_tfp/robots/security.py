@@ -37,7 +37,9 @@ def tls(url: str, security: SecuritySettings) -> ssl.SSLContext | None:
         try:
             return ssl.create_default_context(cafile=os.path.expanduser(security.ca_file) or None)
         except OSError as error:
-            raise UsageError(f"Cannot read security.ca_file {security.ca_file!r}: {error}.") from error
+            raise UsageError(
+                f"Cannot read security.ca_file {security.ca_file!r}: {error}. Expected a PEM file."
+            ) from error
     if parts.hostname not in THIS_MACHINE and not security.allow_plaintext:
         raise UsageError(
             f"Refused to connect to {url}: expected wss://, or ws:// to this machine only. Use a proxy with TLS or an "
