@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from grasp_tfp import __version__, errors
 from graspctl import main
 
-COMMANDS = ["collect", "convert", "export", "train", "eval", "deploy", "report", "reproduce", "doctor"]
+COMMANDS = ["collect", "convert", "export", "train", "eval", "compare", "deploy", "report", "reproduce", "doctor"]
 HEAVY = {"tensorflow", "keras", "apache_beam", "pybullet", "numba", "tensorflow_datasets", "numpy", "scipy", "mcap"}
 
 
