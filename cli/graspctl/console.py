@@ -5,12 +5,13 @@ import json
 import math
 import sys
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 import typer
 
-__all__ = ["Progress", "counted", "duration", "file_size", "print_report", "rate", "summary"]
+__all__ = ["Progress", "counted", "duration", "file_size", "print_report", "rate", "steps_made", "summary"]
 
 PLAIN_INTERVAL = 5.0
 """Time between two lines of progress where there is no terminal, in [s]."""
@@ -26,24 +27,26 @@ class Progress:
 
     def __init__(self, label: str) -> None:
         self._label = label
-        self._began = time.monotonic()
-        self._shown = self._began
+        self._shown = time.monotonic()
+        self._first: tuple[int, float] | None = None
         self._ended = False
         self._bar = _bar() if sys.stderr.isatty() else None
 
     def update(self, done: int, total: int, extra: str = "") -> None:
-        """Shows how far the work is.
+        """Shows how far the work is, and since the first call, how fast: what an interrupted line did is not counted.
 
         Args:
             done: Units finished so far.
             total: Units in all.
             extra: What else is known by now, such as the success rate so far.
         """
-        text = f"{self._label}: {_status(done, total, time.monotonic() - self._began)}{extra and f'  {extra}'}"
+        now = time.monotonic()
+        self._first = first, since = self._first or (done, now)
+        text = f"{self._label}: {_status(done, total, done - first, now - since)}{extra and f'  {extra}'}"
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, total=total, description=text, refresh=True)
-        elif not self._ended and (done >= total or time.monotonic() - self._shown >= PLAIN_INTERVAL):
-            self._shown, self._ended = time.monotonic(), done >= total
+        elif not self._ended and (done >= total or now - self._shown >= PLAIN_INTERVAL):
+            self._shown, self._ended = now, done >= total
             typer.echo(text, err=True)
 
     def __enter__(self) -> Self:
@@ -85,6 +88,13 @@ def rate(count: float, seconds: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def steps_made(report: Mapping[str, Any]) -> str:
+    """How long training took, from what `grasp_tfp.training.off_policy.TrainingReport` holds."""
+    steps, new, seconds = report["steps"], report["new_steps"], report["seconds"]
+    made = f"{steps} steps" if new == steps else f"{steps} steps, the last {new} of them"
+    return f"{made} in {duration(seconds)}, {rate(new, seconds)} a second; {report['parameters']} parameters"
+
+
 def summary(wrote: str, measured: list[str], then: str | None) -> None:
     """Ends a command: what it wrote, what it measured, and the next line to type."""
     typer.echo(f"Wrote     {wrote}")
@@ -100,9 +110,10 @@ def print_report(report: Any) -> None:
     typer.echo(json.dumps(values, default=str, indent=2))
 
 
-def _status(done: int, total: int, elapsed: float) -> str:
-    left = f"{duration((total - done) * elapsed / done)} left" if done else "starting"
-    return f"{done}/{total}  {rate(done, elapsed)}/s  {left}"
+def _status(done: int, total: int, new: int, elapsed: float) -> str:
+    if new <= 0:
+        return f"{done}/{total}  starting"
+    return f"{done}/{total}  {rate(new, elapsed)}/s  {duration((total - done) * elapsed / new)} left"
 
 
 def _bar() -> Any:

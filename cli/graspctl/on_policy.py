@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from graspctl.console import Progress, duration, print_report, rate, summary
+from graspctl.console import Progress, print_report, steps_made, summary
 from graspctl.runs import start_run
 
 __all__ = ["train_on_policy"]
@@ -27,8 +27,7 @@ def train_on_policy(job: Any, as_json: bool) -> None:
     summary(
         f"{job.run}/ (policy bundle, {job.logs}/)",
         [
-            f"{report['steps']} steps in {duration(report['seconds'])}, "
-            f"{rate(report['steps'], report['seconds'])} a second; {report['parameters']} parameters",
+            steps_made(report),
             f"{report['successes']} of {report['trials']} trials held; the success of the policy while it learned is "
             f"in {job.run / 'history.csv'}",
         ],

@@ -12,7 +12,7 @@ import typer
 from grasp_tfp.errors import UsageError, unknown_name
 from grasp_tfp.models.loading import load_tensorflow
 from graspctl import completion
-from graspctl.console import Progress, duration, print_report, rate, summary
+from graspctl.console import Progress, print_report, steps_made, summary
 from graspctl.on_policy import train_on_policy
 from graspctl.options import RARE, AsJson
 from graspctl.runs import RUNS, start_run
@@ -221,8 +221,7 @@ def _calibrated(policy: Any, data: Path, config: Any, run: Path) -> dict[str, An
 
 def _measured(report: Any, calibrated: dict[str, Any]) -> list[str]:
     lines = [
-        f"{report.steps} steps in {duration(report.seconds)}, {rate(report.steps, report.seconds)} a second; "
-        f"{report.parameters} parameters",
+        steps_made(dataclasses.asdict(report)),
         f"validation: {CRITERIA[report.criterion].format(report.validation_loss)}, at its best after step "
         f"{report.best_step}; these weights were kept",
     ]

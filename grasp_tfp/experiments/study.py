@@ -128,7 +128,8 @@ class Study:
 
     def _together(self, parts: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
         done = dict[str, Any]()
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        self._show(0, len(parts), "")
+        with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             running = {pool.submit(part): name for name, part in parts.items()}
             try:
                 for ended in concurrent.futures.as_completed(running):

@@ -35,6 +35,9 @@ class TrainingReport:
     model: str
     parameters: int
     steps: int
+    new_steps: int
+    """How many of them this call made, and not one that was interrupted."""
+
     best_step: int
     """After how many steps the weights were best, which are those that were kept."""
 
@@ -109,6 +112,7 @@ def train(
         model=model.describe()["model"],
         parameters=model.count_params(),
         steps=steps,
+        new_steps=steps - done,
         best_step=best_step,
         criterion=model.criterion,
         validation_loss=validation_loss,

@@ -45,8 +45,33 @@ def test_progress_off_a_terminal_is_few_plain_lines(
     assert 3 <= len(lines) <= 12
     assert [line for line in lines if "20/20" in line] == lines[-1:]
     assert lines[-1].startswith("collect: 20/20") and lines[-1].endswith("20 held")
-    assert all("/s" in line and "left" in line for line in lines)
+    assert all("1/s" in line and "left" in line for line in lines)
     assert "\x1b" not in err
+
+
+def test_progress_of_a_continued_line_counts_what_is_new(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = iter([0.0, 10.0, 20.0])
+    monkeypatch.setattr("graspctl.console.time.monotonic", lambda: next(now))
+    with console.Progress("train") as progress:
+        progress.update(1000, 1100)
+        progress.update(1020, 1100)
+    assert capsys.readouterr().err.splitlines() == [
+        "train: 1000/1100  starting",
+        "train: 1020/1100  2/s  40 s left",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("new", "text"),
+    [
+        (60, "60 steps in 30 s, 2 a second; 9 parameters"),
+        (30, "60 steps, the last 30 of them in 30 s, 1 a second; 9 parameters"),
+    ],
+)
+def test_steps_of_an_interrupted_line_are_not_counted_as_its_own(new: int, text: str) -> None:
+    assert console.steps_made({"steps": 60, "new_steps": new, "seconds": 30.0, "parameters": 9}) == text
 
 
 def test_summary_ends_with_the_next_line_to_type(capsys: pytest.CaptureFixture[str]) -> None:

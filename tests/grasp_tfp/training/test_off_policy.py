@@ -69,6 +69,7 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path: Path, monke
     )
     assert seen == list(range(31, 61))
     assert (resumed.validation_loss, resumed.best_step) == (whole.validation_loss, whole.best_step)
+    assert (resumed.steps, resumed.new_steps, whole.new_steps) == (60, 30, 60)
 
 
 def test_the_best_average_is_kept_and_not_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
