@@ -1,12 +1,13 @@
 """What a training run is made of: frozen sections with presets, a TOML file and single overrides on top."""
 
 import dataclasses
+import functools
 import math
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from grasp_tfp.config_values import changed, read_overrides, read_toml, require_positive
 from grasp_tfp.errors import UsageError, unknown_name
 
 __all__ = [
@@ -30,17 +31,6 @@ SCALE_FUNCTIONS = ("softplus", "exp")
 
 MERGES = ("late", "map")
 """Where a critic's action meets the image: after the trunk, or inside its convolutions."""
-
-
-def _require_positive(name: str, section: Any, *positive: str) -> None:
-    for field in dataclasses.fields(section):
-        value = getattr(section, field.name)
-        for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, str):
-                continue
-            if number < 0 or (number == 0 and field.name in positive):
-                bound = "above 0" if field.name in positive else "0 or more"
-                raise UsageError(f"Invalid value for {name}.{field.name}: expected {bound}, received {number}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +74,7 @@ class VisionConfig:
         """Reject sizes that no network can have."""
         if self.dropout >= 1:
             raise UsageError(f"Invalid value for vision.dropout: expected below 1, received {self.dropout}.")
-        _require_positive("vision", self, "image_size", "filters", "kernels", "strides", "feature_points", "dense")
+        require_positive("vision", self, "image_size", "filters", "kernels", "strides", "feature_points", "dense")
         layers = len(self.filters) + 1
         for name in ("kernels", "strides"):
             if len(getattr(self, name)) != layers:
@@ -105,7 +95,7 @@ class ActionConfig:
 
     def __post_init__(self) -> None:
         """Reject actions that there are not."""
-        _require_positive("action", self)
+        require_positive("action", self)
         if self.size not in (4, 6):
             raise UsageError(f"Invalid value for action.size: expected 4 or 6, received {self.size}.")
         if self.size == 6 and self.yaw_period:
@@ -146,7 +136,7 @@ class DensityConfig:
         for field, choices in (("scale", SCALES), ("scale_function", SCALE_FUNCTIONS)):
             if (value := getattr(self, field)) not in choices:
                 raise unknown_name(f"density.{field}", value, choices)
-        _require_positive("density", self, "components", "couplings", "hidden", "log_scale_bound", "initial_scale")
+        require_positive("density", self, "components", "couplings", "hidden", "log_scale_bound", "initial_scale")
         if self.scale_floor >= self.initial_scale:
             raise UsageError(f"density.scale_floor must be below density.initial_scale ({self.initial_scale}): "
                              f"received {self.scale_floor}.")  # fmt: skip
@@ -173,7 +163,7 @@ class CriticConfig:
         """Reject what no critic can be."""
         if self.merge not in MERGES:
             raise unknown_name("value of critic.merge", self.merge, MERGES)
-        _require_positive("critic", self, "merge_layer", "glances", "hidden")
+        require_positive("critic", self, "merge_layer", "glances", "hidden")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,7 +215,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Reject numbers that no run can have."""
-        _require_positive("train", self, "batch_size", "steps", "learning_rate", "clip_norm")
+        require_positive("train", self, "batch_size", "steps", "learning_rate", "clip_norm")
         if self.photometric > 1:
             raise UsageError(f"Invalid value for train.photometric: expected 0 to 1, received {self.photometric}.")
         if len(self.label_noise) not in (4, 6):
@@ -261,7 +251,8 @@ class Config:
         Raises:
             UsageError: If a section, key or type is wrong.
         """
-        return _merge(cls(), values)
+        config: Config = changed(cls(), values)
+        return config
 
 
 _PAPER_VISION = VisionConfig(
@@ -301,63 +292,6 @@ def load_config(preset: str = "laptop", toml_path: Path | None = None, overrides
     """
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)
-    config = PRESETS[preset]
-    if toml_path is not None:
-        config = _merge(config, _read_toml(toml_path))
-    changes: dict[str, dict[str, Any]] = {}
-    for override in overrides:
-        section, key, value = _parse_override(override)
-        changes.setdefault(section, {})[key] = value
-    return _merge(config, changes)
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"Cannot read the configuration file {path}: {error}. Give a TOML file.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"The configuration file {path} is not TOML: {error}.") from error
-
-
-def _parse_override(override: str) -> tuple[str, str, Any]:
-    name, equals, text = override.partition("=")
-    section, dot, key = name.strip().partition(".")
-    if not (equals and dot):
-        raise UsageError(f"Cannot read the override {override!r}. Expected SECTION.KEY=VALUE, "
-                         "such as train.learning_rate=1e-4.")  # fmt: skip
-    try:
-        return section, key, tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return section, key, text.strip()
-
-
-def _merge(config: Config, values: Mapping[str, Any]) -> Config:
-    sections: dict[str, Any] = {}
-    for name, table in values.items():
-        if name not in (known := [field.name for field in dataclasses.fields(config)]):
-            raise unknown_name("configuration section", name, known)
-        if not isinstance(table, Mapping):
-            raise UsageError(f"Wrong type for the configuration section {name}: expected a table, received {table!r}.")
-        sections[name] = _merge_section(name, getattr(config, name), table)
-    return dataclasses.replace(config, **sections)
-
-
-def _merge_section(name: str, section: Any, table: Mapping[str, Any]) -> Any:
-    keys = [f"{name}.{field.name}" for field in dataclasses.fields(section)]
-    for key in table:
-        if f"{name}.{key}" not in keys:
-            raise unknown_name("configuration key", f"{name}.{key}", keys)
-    typed = {key: _typed(f"{name}.{key}", value, getattr(section, key)) for key, value in table.items()}
-    return dataclasses.replace(section, **typed)
-
-
-def _typed(name: str, value: Any, default: Any) -> Any:
-    if isinstance(default, tuple) and isinstance(value, list | tuple):
-        return tuple(_typed(name, item, default[0]) for item in value)
-    if isinstance(default, float) and type(value) in (int, float) and math.isfinite(value):
-        return float(value)
-    if type(value) is type(default) and not isinstance(default, float):
-        return value
-    kind = f"a list of {type(default[0]).__name__}" if isinstance(default, tuple) else type(default).__name__
-    raise UsageError(f"Wrong type for {name}: expected {kind} (such as {default!r}), received {value!r}.")
+    tables = [read_toml(toml_path)] if toml_path is not None else []
+    config: Config = functools.reduce(changed, [*tables, read_overrides(overrides)], PRESETS[preset])
+    return config
