@@ -22,4 +22,4 @@ def write_json(path: Path, values: Mapping[str, Any], indent: int | None = 2) ->
     """Writes a JSON file in one piece, and makes its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with in_one_piece(path) as partial:
-        partial.write_text(json.dumps(values, indent=indent) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(values, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -185,6 +185,7 @@ def _learn(
 
     @tf.function(jit_compile=True)
     def step(number: tf.Tensor) -> None:
+        """One step of Adam on cells that the policy draws, or that are drawn uniformly."""
         draw, place, entropy = tf.unstack(tf.random.experimental.stateless_split(tf.stack([seed, number]), 3))
         behaviour = logits if follow else tf.zeros_like(logits)
         cell = tf.random.stateless_categorical(behaviour, batch, draw)[0]

@@ -115,6 +115,7 @@ def _trained(out: Path, name: str, seed: int, settings: Settings, share: _Share)
     decides = {"model": model.config.__dict__, "schedule": schedule.__dict__, "held_out": settings.held_out}
 
     def compute() -> dict[str, Any]:
+        """Trains and measures."""
         actor = ToyActor(TASK, model.family, model.config, seed)
         training = train_toy(
             actor, TASK, schedule, seed, 500, lambda now: share(now.step, f"{name} seed {seed}  nll {now.nll:.2f}")

@@ -5,7 +5,9 @@ critic joins image and action, on which both depend: so every way is measured.
 """
 
 import dataclasses
+import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,39 +51,14 @@ def reproduce(out: Path, *, seed: int = 0, settings: Settings = FULL, progress: 
         settings: How much is measured.
         progress: Called with processes that have ended.
     """
-    trunk, fast = settings.trunks
+    trunk, _ = settings.trunks
     quick = [Case(trunk, decision) for decision in DECISIONS[:4]]
     quick += [Case(name, "actor", runtime) for name in settings.trunks for runtime in RUNTIMES]
     quick, slow = list(dict.fromkeys(quick)), [Case(trunk, decision) for decision in DECISIONS[4:]]
-    cases, cores = [*quick, *slow], sorted({1, len(os.sched_getaffinity(0))})
-    done, everything = 0, 2 * len(cores) + sum(case.trunk == trunk for case in cases)
-
-    def kept(name: str, compute: Any) -> Any:
-        nonlocal done
-        decides = dataclasses.asdict(settings) | {"seed": seed}
-        result = finished(out / "finished" / f"{name}.json", decides, lambda: {"measured": compute()})["measured"]
-        done += 1
-        if progress:
-            progress(done, everything, name)
-        return result
-
-    times: dict[int, list[dict[str, list[float]]]] = {}
-    for count in cores:
-        times[count] = kept(f"cores-{count}", lambda n=count: timed_rounds(quick, n, settings.rounds, seed))
-        fewer = max(settings.rounds // 3, 1)
-        times[count] += kept(f"slow-cores-{count}", lambda n=count, r=fewer: timed_rounds(slow, n, r, seed))
-    memory = [
-        kept(f"memory-{number}", lambda c=case: peak_memory(c, seed)) if case.trunk == trunk else None
-        for number, case in enumerate(cases)
-    ]
-    rows = [
-        _row(case, {count: times[count][number] for count in cores}, {count: times[count][0] for count in cores}, used)
-        for number, (case, used) in enumerate(zip(cases, memory, strict=True))
-    ]
-    measured = [
-        {"case": dataclasses.asdict(case), "times": {str(n): times[n][number] for n in cores}, "memory": used}
-        for number, (case, used) in enumerate(zip(cases, memory, strict=True))
-    ]
+    cores = sorted({1, len(os.sched_getaffinity(0))})
+    measured = _measured(quick, slow, cores, _Parts(out / "finished", settings, seed, progress))
+    actor = measured[0]["times"]
+    rows = [_row(Case(**own["case"]), own["times"], actor, own["memory"]) for own in measured]
     reproduction = Reproduction(
         name="latency",
         seed=seed,
@@ -91,12 +68,49 @@ def reproduce(out: Path, *, seed: int = 0, settings: Settings = FULL, progress: 
         results={
             "note": "Untrained weights. The machine may have done other work: compare ratios and CPU time.",
             "cases": measured,
-        },  # fmt: skip
+        },
     )
     return write(reproduction, _draw(rows, cores), out)
 
 
-def _row(case: Case, times: dict[int, Any], actor: dict[int, Any], memory: dict[str, float] | None) -> dict[str, Any]:
+class _Parts:
+    """What was measured, each part once."""
+
+    def __init__(self, folder: Path, settings: Settings, seed: int, progress: Progress | None) -> None:
+        self.settings, self.seed = settings, seed
+        self._folder, self._progress, self._done = folder, progress, 0
+
+    def measured(self, name: str, everything: int, compute: Callable[[], Any]) -> Any:
+        """What `compute` returns now, or returned before it was interrupted; `everything` is the number of parts."""
+        decides = dataclasses.asdict(self.settings) | {"seed": self.seed}
+        result = finished(self._folder / f"{name}.json", decides, lambda: {"measured": compute()})["measured"]
+        self._done += 1
+        if self._progress:
+            self._progress(self._done, everything, name)
+        return result
+
+
+def _measured(quick: list[Case], slow: list[Case], cores: list[int], parts: _Parts) -> list[dict[str, Any]]:
+    """Times by the number of cores, and memory, of each case; memory of the first image network alone."""
+    rounds, seed, (trunk, _) = parts.settings.rounds, parts.seed, parts.settings.trunks
+    everything = 2 * len(cores) + sum(case.trunk == trunk for case in [*quick, *slow])
+    measured: list[dict[str, Any]] = [
+        {"case": dataclasses.asdict(case), "times": {}, "memory": None} for case in [*quick, *slow]
+    ]
+    for count in cores:
+        times = []
+        for name, cases, few in (("cores", quick, rounds), ("slow-cores", slow, max(rounds // 3, 1))):
+            time = functools.partial(timed_rounds, cases, count, few, seed)
+            times += parts.measured(f"{name}-{count}", everything, time)
+        for own, taken in zip(measured, times, strict=True):
+            own["times"][str(count)] = taken
+    for number, (own, case) in enumerate(zip(measured, [*quick, *slow], strict=True)):
+        if case.trunk == trunk:
+            own["memory"] = parts.measured(f"memory-{number}", everything, functools.partial(peak_memory, case, seed))
+    return measured
+
+
+def _row(case: Case, times: dict[str, Any], actor: dict[str, Any], memory: dict[str, float] | None) -> dict[str, Any]:
     row: dict[str, Any] = {"trunk": case.trunk, "decision": case.decision, "runtime": case.runtime}
     for count, taken in times.items():
         low, middle, high = np.percentile(taken["wall"], [10, 50, 90])
@@ -112,8 +126,8 @@ def _row(case: Case, times: dict[int, Any], actor: dict[int, Any], memory: dict[
     return row
 
 
-def _cores(count: int) -> str:
-    return "1 core" if count == 1 else f"{count} cores"
+def _cores(count: int | str) -> str:
+    return "1 core" if str(count) == "1" else f"{count} cores"
 
 
 def _verdicts(rows: list[dict[str, Any]], settings: Settings) -> list[Verdict]:

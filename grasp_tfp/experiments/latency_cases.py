@@ -124,10 +124,12 @@ def _searched(critic: Critic, how: str) -> Decision:
     start = Gaussians(np.ones((1, 1)), np.zeros((1, 1, 4)), np.array([[[0.06, 0.06, 0.03, 0.9]]]))
 
     def decide(image: Any, initial_image: Any, rng: np.random.Generator) -> Floats:
+        """The best action of the last population (4,)."""
         observation = _seen(image, initial_image)
         seen = critic.encode(observation) if how in ("CEM, cached late merge", "CEM, replicated maps") else None
 
         def value(actions: Floats) -> Floats:
+            """What the critic gives for each of the actions (1, n, 4)."""
             tried = tf.constant(actions, tf.float32)
             if how == "CEM, replicated images":
                 copies = {name: tf.repeat(one, GAUSSIAN.population, axis=0) for name, one in observation.items()}

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from grasp_tfp.experiments.picture import save_picture
+from grasp_tfp.files import write_json
 
 __all__ = ["Progress", "Reproduction", "Verdict", "finished", "judge", "table", "write"]
 
@@ -77,8 +77,7 @@ def finished(path: Path, settings: dict[str, Any], compute: Callable[[], dict[st
         if kept["settings"] == wanted:
             return dict(kept["result"])
     result = compute()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write_json(path, {"settings": wanted, "result": result})
+    write_json(path, {"settings": wanted, "result": result}, indent=1)
     return dict(json.loads(json.dumps(result)))
 
 
@@ -88,7 +87,7 @@ def write(reproduction: Reproduction, figure: Figure, out: Path) -> Reproduction
     picture = out / f"{reproduction.name}.png"
     save_picture(figure, picture, DPI)
     done = dataclasses.replace(reproduction, picture=str(picture))
-    _write_json(out / f"{reproduction.name}.json", dataclasses.asdict(done) | {"picture": picture.name})
+    write_json(out / f"{reproduction.name}.json", dataclasses.asdict(done) | {"picture": picture.name}, indent=1)
     return done
 
 
@@ -105,9 +104,3 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(map(_text, value))
     return str(value)
-
-
-def _write_json(path: Path, values: Any) -> None:
-    partial = path.with_name(f".{path.name}")
-    partial.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)

@@ -152,6 +152,7 @@ def _verdicts(report: dict[str, Any]) -> list[Verdict]:
         return bool(own["difference"] > 0 and own["p_value"] < SIGNIFICANCE)
 
     def evidence(first: str, second: str) -> str:
+        """The difference of two methods, here and in the paper."""
         own = found[first, second]
         low, high = (100 * bound for bound in own["bootstrap_interval"] or own["interval"])
         return (

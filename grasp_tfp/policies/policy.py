@@ -177,6 +177,7 @@ class _Running:
         policy.begin(robot)
 
     def move(self, action: Floats | None) -> None:
+        """Records what the robot sees and where it is, then makes the relative action (4,), if there is one."""
         self.poses.append(self.robot.pose)
         if recorded := self.robot.recorded():
             image, self.initial_image = recorded
@@ -188,6 +189,7 @@ class _Running:
         self.stop_reason = self.policy.stop(len(self.poses), relative_action(self.poses[-1], self.robot.pose), self.rng)
 
     def end(self) -> RunTrial:
+        """Grasps, unless no action was feasible, and hands back the whole trial."""
         if self.stop_reason == "infeasible":
             result = GraspResult(self.robot.pose, False, "infeasible")
         else:

@@ -73,6 +73,7 @@ class _Running:
         self._deaths: list[float] = []
 
     def start(self) -> None:
+        """Spawns the process, with a flag that asks it to stop and a pipe for what made it fail."""
         self.stop = self._context.RawValue("b", 0)
         self._failures, errors = self._context.Pipe(duplex=False)
         self.process = self._context.Process(
