@@ -85,14 +85,15 @@ def check(name: Name, as_json: AsJson = False) -> None:
                 shift = compare_view(PINNED / name, robot.observe().image, robot.arm.joints().position)
                 fix = "Move the camera back, or take new data and pin it again."
                 checks.append(Check("camera view", shift <= MAX_SHIFT, f"shifted by {shift:.1f} pixels", fix))
+    failed = [one.name for one in checks if not one.passed]
     if as_json:
-        print_report({"robot": name, "checks": [one._asdict() for one in checks]})
+        print_report({"robot": name, "passed": not failed, "checks": [one._asdict() for one in checks]})
     else:
         for one in checks:
-            typer.echo(f"{'ok    ' if one.ok else 'WRONG '}{one.name:<16}{one.found}{'' if one.ok else f'. {one.fix}'}")
-    wrong = [one.name for one in checks if not one.ok]
-    if wrong:
-        raise RobotError(f"{name} is not ready: {', '.join(wrong)}. Nothing has moved.")
+            mark, fix = ("ok", "") if one.passed else ("FAILED", f". {one.fix}")
+            typer.echo(f"{mark:<8}{one.name:<16}{one.detail}{fix}")
+    if failed:
+        raise RobotError(f"{name} is not ready: {', '.join(failed)}. Nothing has moved.")
 
 
 robots.command("home", short_help="Bring the arm above the tray.")(home)

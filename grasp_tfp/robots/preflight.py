@@ -21,8 +21,10 @@ class Check(NamedTuple):
     """One thing that was looked at."""
 
     name: str
-    ok: bool
-    found: str
+    passed: bool
+    detail: str
+    """What was found."""
+
     fix: str
     """What to do where it is not right."""
 

@@ -44,7 +44,7 @@ def test_labels_by_pictures_to_a_dataset_of_real_trials(serve: Serve, lab: Path)
         assert "labels/kuka-3/labels.json, from 20 pairs, 20 of them new" in learned.stdout
         assert "from 20 pairs, 0 of them new" in invoke("robots", "labels", "kuka-3").stdout
         arm.write_fleet(lab / "lab.toml", labels="labels/kuka-3/labels.json")
-        assert "ok    labels          image-difference" in invoke("robots", "check", "kuka-3").stdout
+        assert "ok      labels          image-difference" in invoke("robots", "check", "kuka-3").stdout
         words = ["eval", "--robot", "kuka-3", "--methods", "random", "--runs", "1", "--trials", "4", "--json"]
         pictured = invoke(*words)
         assert pictured.exit_code == 0, (pictured.output, pictured.exception)

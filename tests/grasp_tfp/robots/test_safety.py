@@ -61,7 +61,7 @@ def test_a_stopped_arm_is_released_by_a_person_only(serve: Serve, monkeypatch: p
         time.sleep(2.0)
         monkeypatch.setenv(YES_MOVE, "kuka-3")
         with trial(arm) as robot:
-            assert not next(check for check in preflight(robot) if check.name == "watchdog").ok
+            assert not next(check for check in preflight(robot) if check.name == "watchdog").passed
             with pytest.raises(RobotError, match="was stopped while .* drove it.*Expected somebody at a terminal"):
                 robot.move(NUDGE)
         asked = []
