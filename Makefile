@@ -13,7 +13,11 @@ headline-bottles: STAGES := "collect --sim --task bottles --trials 300000" "conv
 	"train mof --set train.steps=9000" \
 	"collect --sim --task bottles --policy runs/mof --best --seed 7 --trials 64000" "convert logs/ out-2/" \
 	"train mof --data out-2/ --name mof-2 --set train.steps=9000" \
-	"eval --sim --run runs/mof-2 --task bottles -n 1000" "eval --sim --run runs/mof-2 --task bottles-heldout -n 1000"
+	"collect --sim --task bottles --policy runs/mof-2 --best --seed 8 --trials 64000" "convert logs/ out-3/" \
+	"train mof --data out-3/ --name mof-3 --set train.steps=12000" \
+	"collect --sim --task bottles --policy runs/mof-3 --best --seed 9 --trials 64000" "convert logs/ out-4/" \
+	"train mof --data out-4/ --name mof-4 --set train.steps=15000" \
+	"eval --sim --run runs/mof-4 --task bottles -n 1000" "eval --sim --run runs/mof-4 --task bottles-heldout -n 1000"
 
 demo headline headline-bottles: $(READY)
 	@mkdir -p $@ && cd $@ && touch times.txt && for stage in $(STAGES); do \
