@@ -3,7 +3,7 @@
 from typing import Any
 
 from graspctl.console import Progress, print_report, steps_made, summary
-from graspctl.runs import start_run
+from graspctl.runs import find_run, start_run
 
 __all__ = ["train_on_policy"]
 
@@ -18,6 +18,8 @@ def train_on_policy(job: Any, as_json: bool) -> None:
     from grasp_pipelines.on_policy.job import check_job
 
     check_job(job)
+    if job.start is not None:
+        find_run(job.start, "critic" if job.model == "critic" else "actor")
     start_run(job.run, job.describe())
     with Progress(f"train {job.model}") as progress:
         report = training.train_on_policy(job, progress.update)

@@ -15,7 +15,7 @@ from graspctl import completion
 from graspctl.console import Progress, print_report, steps_made, summary
 from graspctl.on_policy import train_on_policy
 from graspctl.options import RARE, AsJson
-from graspctl.runs import RUNS, start_run
+from graspctl.runs import RUNS, find_run, load_policy, start_run
 
 __all__ = ["MODELS", "train"]
 
@@ -58,6 +58,15 @@ def train(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Short for --set train.seed=….")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Folder in runs/; the model's name if unset.")] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            autocompletion=completion.runs,
+            help="Run of the same network, to go on from its weights.",
+        ),
+    ] = None,
     on_policy: Annotated[
         bool, typer.Option("--on-policy", help="Collect in the simulator with the policy while it learns.")
     ] = False,
@@ -118,21 +127,33 @@ def train(
         from grasp_pipelines.on_policy.job import OnPolicy
 
         run, pace = RUNS / (name or f"{model}-on-policy"), math.inf if trials_per_step is None else trials_per_step
-        job = OnPolicy(run, model, config, task, logs, random_trials, always_random, pace, collectors, trackers)
+        job = OnPolicy(run, model, config, task, start, logs, random_trials, always_random, pace, collectors, trackers)
         return train_on_policy(job, as_json)
-    _train_off_policy(model, config, data, name, trackers, as_json)
+    _train_off_policy(model, config, data, start, name, trackers, as_json)
 
 
 def _train_off_policy(
-    model: str, config: Any, data: Path, name: str | None, trackers: Sequence[str], as_json: bool
+    model: str,
+    config: Any,
+    data: Path,
+    start: Path | None,
+    name: str | None,
+    trackers: Sequence[str],
+    as_json: bool,
 ) -> None:
     from grasp_datasets.input_pipeline import open_dataset
 
     dataset, run = open_dataset(data), RUNS / (name or model)
     _refuse_small(data, dataset.metadata["image_size"], config.vision.image_size)
     load_tensorflow()
+    initial = None if start is None else load_policy(find_run(start, _role(model)) / "bundle", _role(model))
     batches, validation = _batches(model, config, data)
-    description = {"model": model, "data": str(data), "config": config.to_dict()}
+    description = {
+        "model": model,
+        "data": str(data),
+        "from": None if start is None else str(start),
+        "config": config.to_dict(),
+    }
     start_run(run, description)
 
     from grasp_tfp.models import bundle
@@ -147,6 +168,7 @@ def _train_off_policy(
             batches,
             validation,
             run,
+            initial=initial,
             progress=lambda done, total, loss: progress.update(done, total, f"{network.criterion} {loss:.3f}"),
             callbacks=[
                 *_watching(model, run, network, dataset.metadata),
@@ -169,6 +191,11 @@ def _refuse_small(data: Path, found: int, expected: int) -> None:
             f"The images in {str(data)!r} are too small: expected {expected} pixels, found {found}. "
             f"Use graspctl convert LOGS OUT --image-size {expected}."
         )
+
+
+def _role(model: str) -> str:
+    """That of a run which the model can go on from."""
+    return model if model in ("critic", "prior") else "actor"
 
 
 def _batches(model: str, config: Any, data: Path) -> tuple[Any, Any]:

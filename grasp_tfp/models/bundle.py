@@ -20,10 +20,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from grasp_tfp.errors import BundleRejected, GraspError
+from grasp_tfp.errors import BundleRejected, GraspError, UsageError
 from grasp_tfp.models.network import GraspNetwork
 
-__all__ = ["FORMAT_VERSION", "Bundle", "export", "in_memory", "load"]
+__all__ = ["FORMAT_VERSION", "Bundle", "copy_weights", "export", "in_memory", "load"]
 
 FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
@@ -167,6 +167,24 @@ def in_memory(model: GraspNetwork) -> Bundle:
     """A model that acts like its bundle, without writing one: to look at it while it learns."""
     functions = {name: function for name, (function, _) in model.endpoints().items()}
     return Bundle(_describe(model) | {"digest": ""}, types.SimpleNamespace(**functions))
+
+
+def copy_weights(policy: Bundle, model: GraspNetwork) -> None:
+    """Gives a model the weights of a bundle, and its statistics of images, actions and poses.
+
+    Raises:
+        UsageError: They are those of another network.
+    """
+    received = {variable.name.removesuffix(":0"): variable.numpy() for variable in policy.endpoints.variables}
+    weights = [weight for weight in model.weights if not weight.path.startswith("seed_generator")]
+    for weight in weights:
+        shape = received[weight.path].shape if weight.path in received else "none"
+        if shape != tuple(weight.shape):
+            raise UsageError(f"Cannot begin with these weights, which are of another network: expected {weight.path} "
+                             f"of shape {tuple(weight.shape)}, found {shape}. Train the model, with the --preset and "
+                             "--set of vision and density, that the run was trained with.")  # fmt: skip
+    for weight in weights:
+        weight.assign(received[weight.path])
 
 
 def _save_endpoints(model: GraspNetwork, folder: Path) -> None:

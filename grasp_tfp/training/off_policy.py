@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from grasp_tfp.config import TrainConfig
+from grasp_tfp.models import bundle
 from grasp_tfp.models.network import GraspNetwork
 from grasp_tfp.training.checkpoints import Checkpoints
 from grasp_tfp.training.data_check import check_examples
@@ -57,6 +58,7 @@ def train(
     validation: tf.data.Dataset | None,
     run: Path,
     *,
+    initial: bundle.Bundle | None = None,
     progress: Progress | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> TrainingReport:
@@ -73,11 +75,12 @@ def train(
             number of steps, which need not be the same.
         validation: The same from other trials, in a single pass; None where the last average is to be kept.
         run: Folder for checkpoints, TensorBoard's files and `history.csv`.
+        initial: A policy of the same network, whose weights to begin with, and whose statistics to keep.
         progress: Called with steps done, steps in all, and the last step's criterion.
         callbacks: Called by Keras too, such as for pictures; before the epoch goes into `history.csv`.
 
     Raises:
-        UsageError: Nothing can be learnt from such examples.
+        UsageError: Nothing can be learnt from such examples, or `initial` is of another network.
     """
     started = time.perf_counter()
     config = model.config.train
@@ -85,6 +88,8 @@ def train(
     examples = _joined(after(0).take(ADAPT_BATCHES))
     check_examples(*examples)
     model.adapt(*examples)
+    if initial is not None:
+        bundle.copy_weights(initial, model)
     model.compile(optimizer=optimizer(config), jit_compile=False)
     checkpoints = Checkpoints(run / "checkpoints", validation, config.patience)
     done = checkpoints.restore(model)

@@ -59,6 +59,17 @@ def test_the_run_says_what_it_is(workplace: Path) -> None:
     assert manifest["cell"]["camera"] and manifest["training"]["steps"] == 4
 
 
+def test_a_run_goes_on_from_another(workplace: Path) -> None:
+    assert invoke("train", "mof", *TINY, "--from", "runs/mof", "--name", "mof-2").exit_code == 0
+    assert json.loads((workplace / "runs/mof-2/config.json").read_text())["from"] == "runs/mof"
+    result = invoke("train", "mof", *TINY, "--from", "runs/none", "--name", "mof-3")
+    assert result.exit_code == 2 and "No trained policy in 'runs/none'" in result.stderr
+    result = invoke("train", "critic", *TINY, "--from", "runs/mof", "--name", "critic-2")
+    assert result.exit_code == 2 and "No trained critic in 'runs/mof'" in result.stderr
+    result = invoke("train", "gmm", *TINY, "--from", "runs/mof", "--name", "gmm-2")
+    assert result.exit_code == 2 and "another network" in result.stderr
+
+
 def test_models_are_the_densities() -> None:
     from grasp_tfp.models.actor import DENSITIES
 

@@ -33,6 +33,9 @@ class OnPolicy:
 
     config: Config
     task: str
+    start: Path | None = None
+    """Run whose weights to begin with."""
+
     random_logs: Path | None = None
     """Logs of random trials to begin with; None to collect them."""
 
@@ -82,6 +85,7 @@ class OnPolicy:
             "model": self.model,
             "on_policy": True,
             "task": self.task,
+            "from": None if self.start is None else str(self.start),
             "logs": None if self.random_logs is None else str(self.random_logs),
             "random_trials": self.random_trials,
             "always_random": self.always_random,

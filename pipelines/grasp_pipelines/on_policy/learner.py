@@ -59,7 +59,8 @@ def learn(job: OnPolicy, tell: Tell) -> None:
         *watching(job.model, job.run, network, job.task),
         *(make_tracker(tracker, job.run, job.describe()) for tracker in job.trackers),
     ]
-    report = off_policy.train(network, batches, None, job.run, progress=progress, callbacks=callbacks)
+    initial = None if job.start is None else bundle.load(job.start / "bundle")
+    report = off_policy.train(network, batches, None, job.run, initial=initial, progress=progress, callbacks=callbacks)
     found = dataclasses.asdict(report) | {"trials": buffer.rate.trials, "successes": buffer.rate.successes}
     if not (job.run / "bundle").exists():
         bundle.export(network, job.run / "bundle", {"cell": describe_cell_of([job.task]), "training": found})

@@ -1,5 +1,6 @@
 """A bundle acts like the actor it came from, and is rejected when anything about it has changed."""
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -11,9 +12,9 @@ import pytest
 import tensorflow as tf
 
 from grasp_tfp.config import NUM_SAMPLES, Config
-from grasp_tfp.errors import BundleRejected, GraspError
+from grasp_tfp.errors import BundleRejected, GraspError, UsageError
 from grasp_tfp.models.actor import Actor, build_actor
-from grasp_tfp.models.bundle import _digest, export, load
+from grasp_tfp.models.bundle import _digest, copy_weights, export, load
 
 CARD = {"camera": {"eye": [0.0, 0.0, 1.0]}, "training": {"trials": 7}}
 
@@ -56,6 +57,33 @@ def test_acts_like_the_actor(actor: Actor, exported: Path, batch: int) -> None:
     np.testing.assert_allclose(samples, expected, atol=1e-5)
     np.testing.assert_allclose(log_prob, expected_log_prob, atol=1e-3)
     np.testing.assert_allclose(policy.log_prob(image, initial_image, samples), log_prob, atol=1e-3)
+
+
+def test_another_model_goes_on_from_its_weights(actor: Actor, exported: Path, small: Config) -> None:
+    other, (image, initial_image) = build_actor(small, "mof"), images(2)
+    observation, action = {"image": image, "initial_image": initial_image}, tf.zeros((2, 1, 4))
+    before = other.log_prob(observation, action)
+    copy_weights(load(exported), other)
+    np.testing.assert_array_equal(other.log_prob(observation, action), actor.log_prob(observation, action))
+    assert np.abs(before - actor.log_prob(observation, action)).min() > 1e-3
+    assert other.action_std.numpy() == pytest.approx([0.09, 0.09, 0.04, 0.9])
+
+
+@pytest.mark.parametrize(
+    ("kind", "components", "expected", "found"),
+    [("gmm", 3, "gmm/action_mean of shape", "found none"), ("mof", 2, "logits/kernel of shape", "found (8, 3)")],
+)
+def test_weights_of_another_network_are_refused_and_nothing_changed(
+    exported: Path, small: Config, kind: str, components: int, expected: str, found: str
+) -> None:
+    density = dataclasses.replace(small.density, components=components)
+    other = build_actor(dataclasses.replace(small, density=density), kind)
+    before = other.get_weights()
+    with pytest.raises(UsageError) as refused:
+        copy_weights(load(exported), other)
+    assert expected in str(refused.value) and found in str(refused.value)
+    for was, now in zip(before, other.get_weights(), strict=True):
+        np.testing.assert_array_equal(was, now)
 
 
 def test_manifest_tells_what_it_is(actor: Actor, exported: Path) -> None:

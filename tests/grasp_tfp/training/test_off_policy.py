@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from grasp_tfp.config import load_config
+from grasp_tfp.models import bundle
 from grasp_tfp.models.actor import build_actor
 from grasp_tfp.training import off_policy
 from grasp_tfp.training.off_policy import TrainingReport, optimizer, train
@@ -70,6 +71,21 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path: Path, monke
     assert seen == list(range(31, 61))
     assert (resumed.validation_loss, resumed.best_step) == (whole.validation_loss, whole.best_step)
     assert (resumed.steps, resumed.new_steps, whole.new_steps) == (60, 30, 60)
+
+
+def test_a_run_goes_on_from_the_weights_and_statistics_of_another(tmp_path: Path) -> None:
+    config = load_config("laptop", None, [*SMALL, "train.steps=250"])
+    first = build_actor(config, "mof")
+    data = batches(0, endless=True), batches(1, endless=False)
+    long = train(first, *data, tmp_path / "first")
+    policy = bundle.export(first, tmp_path / "bundle", {})
+    second = build_actor(load_config("laptop", None, [*SMALL, "train.steps=2"]), "mof")
+    report, alone = train(second, *data, tmp_path / "second", initial=policy), fitted(tmp_path / "alone", 2)
+    assert report.steps == 2
+    assert report.validation_loss == pytest.approx(long.validation_loss, abs=0.2)
+    assert alone.validation_loss is not None and report.validation_loss is not None
+    assert alone.validation_loss > report.validation_loss + 0.5
+    np.testing.assert_array_equal(second.action_mean, first.action_mean)
 
 
 def test_the_best_average_is_kept_and_not_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

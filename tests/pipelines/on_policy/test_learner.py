@@ -25,4 +25,8 @@ def test_the_learner_ends_with_a_policy_and_a_report(
     assert {name: report[name] for name in ("steps", "trials", "successes")} == {
         name: told[name] for name in ("steps", "trials", "successes")
     }
-    assert bundle.load(job.run / "bundle", "actor").digest
+    policy = bundle.load(job.run / "bundle", "actor")
+    job = dataclasses.replace(job, start=job.run, run=job.run / "next", random_logs=job.logs)
+    job.logs.mkdir(parents=True)
+    learn(job, lambda **values: None)
+    assert bundle.load(job.run / "bundle").manifest["action_mean"] == policy.manifest["action_mean"]
