@@ -15,6 +15,9 @@ from grasp_tfp.errors import UsageError
 
 __all__ = ["GraspDataset", "labelled_batches", "load_examples", "open_dataset", "success_batches", "tried_batches"]
 
+FILES = 64
+"""Files read at the same time: logs of several policies lie side by side, and a batch should hold grasps of all."""
+
 SHUFFLE_BUFFER = 8192
 """Successful examples, still as JPEG, that a batch is drawn from."""
 
@@ -178,7 +181,7 @@ def _steps(
     if not dataset.metadata["successful_examples"].get(split):
         raise UsageError(f"No successful trial in split {split!r} of {str(out)!r}. Collect and convert more trials.")
     shuffled = tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed).repeat(epochs)
-    records = shuffled.interleave(tf.data.TFRecordDataset, cycle_length=8, block_length=16)
+    records = shuffled.interleave(tf.data.TFRecordDataset, cycle_length=FILES, block_length=16)
     examples = records.map(parser())
     if successes_only:
         examples = examples.filter(lambda example: example[schema.SUCCESS])
