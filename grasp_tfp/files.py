@@ -12,10 +12,13 @@ __all__ = ["in_one_piece", "write_json"]
 
 @contextlib.contextmanager
 def in_one_piece(path: Path) -> Iterator[Path]:
-    """Where to write a file, which takes the place of `path` when the block ends well."""
+    """Where to write a file, which takes the place of `path` when the block ends well, and else goes."""
     partial = path.with_name(f".{path.name}.partial")
-    yield partial
-    os.replace(partial, path)
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_json(path: Path, values: Mapping[str, Any], indent: int | None = 2) -> None:

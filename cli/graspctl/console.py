@@ -112,7 +112,7 @@ def print_report(report: Any) -> None:
 
 def _status(done: int, total: int, new: int, elapsed: float) -> str:
     if new <= 0:
-        return f"{done}/{total}  starting"
+        return f"{done}/{total}" + ("  starting" if done < total else "")
     return f"{done}/{total}  {rate(new, elapsed)}/s  {duration((total - done) * elapsed / new)} left"
 
 

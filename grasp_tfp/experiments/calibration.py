@@ -1,8 +1,6 @@
 """How far a critic's probabilities can be trusted, on trials that it did not learn from."""
 
 import dataclasses
-import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from matplotlib.figure import Figure
 
 from grasp_tfp.calibration import ReliabilityBin, area_under_curve, calibration_error, reliability
 from grasp_tfp.experiments.picture import save_picture
+from grasp_tfp.files import write_json
 from grasp_tfp.models.bundle import Bundle
 
 __all__ = ["CalibrationReport", "calibrate"]
@@ -56,9 +55,7 @@ def calibrate(critic: Bundle, validation: tf.data.Dataset, run: Path) -> Calibra
         calibration_error=calibration_error(bins),
         bins=tuple(bins),
     )
-    partial = run / ".calibration.json"
-    partial.write_text(json.dumps(dataclasses.asdict(report), indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, run / "calibration.json")
+    write_json(run / "calibration.json", dataclasses.asdict(report))
     save_picture(_diagram(report), run / "calibration.png", 110)
     return report
 

@@ -1,10 +1,10 @@
 """Writing a figure in one piece."""
 
-import os
-import tempfile
 from pathlib import Path
 
 from matplotlib.figure import Figure
+
+from grasp_tfp.files import in_one_piece
 
 __all__ = ["save_picture"]
 
@@ -17,7 +17,5 @@ def save_picture(figure: Figure, path: Path, dpi: int) -> None:
         path: The file, in a folder that exists.
         dpi: Pixels per inch of the figure.
     """
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".png", delete=False) as file:
-        figure.savefig(file, format="png", dpi=dpi)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    with in_one_piece(path) as partial:
+        figure.savefig(partial, format="png", dpi=dpi)

@@ -6,11 +6,11 @@ Keys are Ed25519 in PEM files, as `openssl genpkey -algorithm ed25519` and `open
 import base64
 import binascii
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
 from grasp_tfp.errors import BundleRejected, UsageError
+from grasp_tfp.files import in_one_piece
 
 __all__ = ["SIGNATURE", "SUMS", "check_key", "check_seal", "seal"]
 
@@ -99,6 +99,5 @@ def _key(path: Path, private: bool) -> Any:
 
 
 def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}-{os.getpid()}")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+    with in_one_piece(path) as partial:
+        partial.write_bytes(content)

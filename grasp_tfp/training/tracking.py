@@ -18,6 +18,7 @@ import keras
 
 from grasp_tfp.errors import unknown_name
 from grasp_tfp.extras import require
+from grasp_tfp.files import write_json
 
 __all__ = ["TRACKERS", "MlflowTracker", "Tracker", "WandbTracker", "make_tracker"]
 
@@ -50,9 +51,7 @@ class Tracker(keras.callbacks.Callback, abc.ABC):
         path = self._run / RECORD
         known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         found = self._begin(known.get(self.name))
-        partial = path.with_name(f".{RECORD}.partial")
-        partial.write_text(json.dumps(known | {self.name: found}, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, path)
+        write_json(path, known | {self.name: found})
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Sends what is known; what was not measured in this epoch is left out."""

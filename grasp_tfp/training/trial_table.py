@@ -1,10 +1,11 @@
 """The trials of an evaluation as a table of comma-separated values, for spreadsheets, R and pandas."""
 
 import csv
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from grasp_tfp.files import in_one_piece
 
 __all__ = ["COLUMNS", "rows_of_report", "write_csv"]
 
@@ -48,12 +49,10 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         rows: Trials, as `rows_of_report` or the protocol's log has them.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with open(partial, "w", encoding="utf-8", newline="") as stream:
+    with in_one_piece(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(map(_flat, rows))
-    os.replace(partial, path)
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,12 @@ def test_progress_of_a_continued_line_counts_what_is_new(
     ]
 
 
+def test_progress_of_what_was_done_before_is_no_start(capsys: pytest.CaptureFixture[str]) -> None:
+    with console.Progress("reproduce fig3") as progress:
+        progress.update(1, 1)
+    assert capsys.readouterr().err == "reproduce fig3: 1/1\n"
+
+
 @pytest.mark.parametrize(
     ("new", "text"),
     [

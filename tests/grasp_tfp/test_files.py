@@ -15,6 +15,7 @@ def test_a_file_is_replaced_at_the_end_and_only_if_all_went_well(tmp_path: Path)
         partial.write_text("ne")
         raise OSError("The disk is full.")
     assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
     with in_one_piece(path) as partial:
         partial.write_text("new")
         assert path.read_text() == "old"
