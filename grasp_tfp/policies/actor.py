@@ -11,9 +11,12 @@ from grasp_tfp.policies.convergence import converged
 from grasp_tfp.policies.policy import MAX_ACTIONS, VisualPolicy
 from grasp_tfp.robots.robot import Observation, Robot
 
-__all__ = ["ActorPolicy", "ExploringPolicy", "Sampler", "best_feasible", "feasible_actions", "sample_actions"]
+__all__ = ["MOVES", "ActorPolicy", "ExploringPolicy", "Sampler", "best_feasible", "feasible_actions", "sample_actions"]
 
 Floats = NDArray[np.float64]
+
+MOVES = 2
+"""Moves of an exploring trial: one there from anywhere, and one from near it. More cost time and tell no more."""
 
 
 class Sampler(Protocol):
@@ -101,3 +104,7 @@ class ExploringPolicy(ActorPolicy):
         actions, _ = sample_actions(self._sampler, seen, rngs)
         kept = [own[mask] for own, mask in zip(actions, feasible_actions(robots, actions), strict=True)]
         return [own[rng.integers(len(own))] if len(own) else None for own, rng in zip(kept, rngs, strict=True)]
+
+    def stop(self, step: int, move: Floats, rng: np.random.Generator) -> str | None:
+        """Stops after `MOVES`."""
+        return "num-actions" if step >= MOVES else None

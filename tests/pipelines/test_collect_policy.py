@@ -11,6 +11,7 @@ from grasp_pipelines.collect import collect
 from grasp_pipelines.trial_log import log_files, read_trials
 from grasp_tfp.config import Config, DensityConfig, TrainConfig, VisionConfig
 from grasp_tfp.errors import BundleRejected, UsageError
+from grasp_tfp.policies.actor import MOVES
 from grasp_tfp.sim.geometry import TRAY, WORKSPACE, describe_cell
 from grasp_tfp.trial import Trial
 
@@ -58,6 +59,7 @@ def test_samples_are_recorded_with_the_policys_name_and_digest(
     exploring, best = trials_in(tmp_path / "exploring"), trials_in(tmp_path / "best")
     assert {(trial.policy, trial.policy_digest) for trial in exploring} == {("exploring", digest)}
     assert {(trial.policy, trial.policy_digest) for trial in best} == {("ensemble", digest)}
+    assert {trial.num_steps for trial in exploring} == {MOVES}
     for trial in exploring + best:
         assert (abs(trial.final_pose[:2] - TRAY.centre) <= WORKSPACE.half_width + 1e-6).all()
     assert any((a.final_pose != b.final_pose).any() for a, b in zip(exploring, best, strict=True))

@@ -17,16 +17,13 @@ from grasp_tfp.policies.policy import Policy, run_trials
 from grasp_tfp.policies.random import RandomPolicy
 from grasp_tfp.robots.sim import SimRobot
 
-__all__ = ["LOG_TRIALS", "MOVES", "collect_forever"]
+__all__ = ["LOG_TRIALS", "collect_forever"]
 
 LOG_TRIALS = 250
 """Trials in one log, all of one policy."""
 
 AT_ONCE = 16
 """Trials that run at the same time."""
-
-MOVES = 2
-"""Moves of an exploring trial: one there from anywhere, and one from near it. More cost time and tell no more."""
 
 WAIT = 0.5
 """Time between two looks for a policy where there is none yet [s]."""
@@ -91,15 +88,7 @@ class _NewestPolicy:
 
         policy = in_memory(self._network)
         policy = dataclasses.replace(policy, manifest=policy.manifest | {"digest": digest})
-        return CemPolicy(policy) if self._job.model == "critic" else _BriefPolicy(policy)
-
-
-class _BriefPolicy(ExploringPolicy):
-    """Explores in a fixed number of moves."""
-
-    def stop(self, step: int, move: Any, rng: Any) -> str | None:
-        """Stops after `MOVES`."""
-        return "num-actions" if step >= MOVES else None
+        return CemPolicy(policy) if self._job.model == "critic" else ExploringPolicy(policy)
 
 
 def _due(job: OnPolicy) -> float:

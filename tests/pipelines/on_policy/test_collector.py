@@ -10,6 +10,7 @@ from grasp_pipelines.on_policy import collector
 from grasp_pipelines.on_policy.collector import collect_forever
 from grasp_pipelines.on_policy.job import OnPolicy, build_network
 from grasp_pipelines.trial_log import read_trials
+from grasp_tfp.policies.actor import MOVES
 from grasp_tfp.trial import Trial
 
 
@@ -39,7 +40,7 @@ def test_the_newest_checkpoint_collects_and_a_new_collector_takes_new_scenes(
     assert len({trial.policy_digest for trial in trials[2:]}) == 1
     assert len({trial.trial_id for trial in trials}) == len(trials)
     if model == "mof":
-        assert {trial.num_steps for trial in trials[2:]} == {collector.MOVES}
+        assert {trial.num_steps for trial in trials[2:]} == {MOVES}
 
 
 def test_collectors_share_the_scenes(
