@@ -42,7 +42,8 @@ def _logs() -> None:
 def _list(folder: Folder = Path("logs"), as_json: AsJson = False) -> None:
     """Example: graspctl logs list logs/
 
-    Counts trials, successes, tasks, policies, seeds and lengths, and names the files that are damaged or cut off.
+    Counts trials and successes by task, policy, seed and direction of the jaw, and names the files that are
+    damaged or cut off.
     """
     from grasp_pipelines.log_summary import summarise
 
@@ -117,6 +118,8 @@ def _png(path: Path) -> Path:
 
 def _table(report: Any) -> list[str]:
     """The rows of a `grasp_pipelines.log_summary.LogSummary`."""
+    from grasp_pipelines.log_summary import DIRECTION
+
     trials, steps = report.success.trials, list(report.steps)
     mean = sum(length * rate.trials for length, rate in report.steps.items()) / max(trials, 1)
     rows = {
@@ -127,6 +130,7 @@ def _table(report: Any) -> list[str]:
         "Policy": _groups(report.policies),
         "Seed": _groups(report.seeds),
         "Steps": [f"{steps[0]} to {steps[-1]}, {mean:.1f} on average"] if steps else [],
+        "Jaw at": [f"{low}° to {low + DIRECTION}°: {rate}" for low, rate in report.directions.items()],
         "Stopped by": [f"{reason}: {rate}" for reason, rate in report.stop_reasons.items()],
         "Damaged": [f"{name}: {reason}" for name, reason in report.damaged.items()] or ["no file"],
     }

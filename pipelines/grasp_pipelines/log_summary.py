@@ -2,17 +2,22 @@
 
 import collections
 import dataclasses
+import math
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from grasp_pipelines.log_chunks import Damage
 from grasp_pipelines.trial_log import log_files, read_trials
+from grasp_tfp.actions import wrap_yaw
 from grasp_tfp.errors import UsageError
 from grasp_tfp.success import SuccessRate
 from grasp_tfp.trial import Trial
 
-__all__ = ["LogSummary", "find_trial", "readable_trials", "summarise"]
+__all__ = ["DIRECTION", "LogSummary", "find_trial", "readable_trials", "summarise"]
+
+DIRECTION = 30
+"""Range of yaws that count as one direction [deg]."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +44,10 @@ class LogSummary:
     steps: dict[int, SuccessRate]
     """Of the trials of each length."""
 
+    directions: dict[int, SuccessRate]
+    """Of the trials whose jaw closed in the same direction, by the lower end of a range of 30° of its yaw [deg]. A
+    policy that learns from its own successes may forget the directions that it does not try."""
+
     stop_reasons: dict[str, SuccessRate]
     """Of the trials whose moves ended for the same reason."""
 
@@ -57,6 +66,7 @@ class _Facts(NamedTuple):
     policy: str
     seed: int
     steps: int
+    direction: int
     stop_reason: str
     images: bool
 
@@ -90,6 +100,7 @@ def summarise(folder: pathlib.Path, progress: Callable[[int, int], None] | None 
         policies=_rates(counts, "policy"),
         seeds=_rates(counts, "seed"),
         steps=_rates(counts, "steps"),
+        directions=_rates(counts, "direction"),
         stop_reasons=_rates(counts, "stop_reason"),
         with_images=sum(number for facts, number in counts.items() if facts.images),
         damaged=damaged,
@@ -128,7 +139,16 @@ def find_trial(folder: pathlib.Path, name: str | None = None) -> Trial:
 
 def _facts(trial: Trial) -> _Facts:
     policy = f"{trial.policy} {trial.policy_digest[:8]}".rstrip()
-    return _Facts(trial.success, trial.task, policy, trial.seed, trial.num_steps, trial.stop_reason, bool(trial.images))
+    return _Facts(
+        success=trial.success,
+        task=trial.task,
+        policy=policy,
+        seed=trial.seed,
+        steps=trial.num_steps,
+        direction=DIRECTION * math.floor(math.degrees(wrap_yaw(trial.final_pose[3])) / DIRECTION),
+        stop_reason=trial.stop_reason,
+        images=bool(trial.images),
+    )
 
 
 def _rates(counts: collections.Counter[_Facts], name: str) -> dict[Any, SuccessRate]:

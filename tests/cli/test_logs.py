@@ -4,10 +4,12 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
 from grasp_pipelines.trial_log import log_files, read_trials
+from grasp_tfp.actions import wrap_yaw
 from graspctl.main import app
 
 
@@ -35,7 +37,11 @@ def test_counts_what_the_folder_holds(logs: Path) -> None:
     assert report["success"] == {"successes": sum(trial.success for trial in trials), "trials": 60}
     assert list(report["tasks"]) == ["blocks"] and list(report["policies"]) == ["random"] and report["damaged"] == {}
     assert sum(rate["trials"] for rate in report["steps"].values()) == 60
+    ahead = [trial for trial in trials if 0 <= np.degrees(wrap_yaw(trial.final_pose[3])) < 30]
+    assert report["directions"]["0"] == {"successes": sum(trial.success for trial in ahead), "trials": len(ahead)}
+    assert sum(rate["trials"] for rate in report["directions"].values()) == 60
     table = invoke("logs").stdout
+    assert f"0° to 30°: {sum(trial.success for trial in ahead)}/{len(ahead)} = " in table
     assert table == invoke("logs", "logs").stdout
     assert f"{report['success']['successes']}/60 = " in table and "Damaged     no file" in table
 
