@@ -10,7 +10,7 @@ __all__ = ["OBSERVATION", "batched", "decoder", "for_actor", "for_critic", "pars
 
 ACCURATE = "INTEGER_ACCURATE"
 """How JPEGs are decoded. TensorFlow's default is faster, but makes images darker by up to one level of 255, which a
-network learns and then misses in the images of a camera: bottles and cups cost it 3 to 8 points of success."""
+network learns and then misses in the images of a camera."""
 
 OBSERVATION = (schema.IMAGE, schema.INITIAL_IMAGE, schema.GRIPPER_POSE)
 
