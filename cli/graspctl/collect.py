@@ -41,7 +41,6 @@ def collect(
             help="Sample actions of a trained run; random if unset.",
         ),
     ] = None,
-    best: Annotated[bool, typer.Option("--best", help="Go to the mode of its samples instead (`ensemble`).")] = False,
     images: Annotated[
         int | None,
         typer.Option(
@@ -58,7 +57,7 @@ def collect(
     Runs grasp trials and logs every step of them, a thousand trials to an MCAP file.
     The same command again continues what was interrupted; a larger --trials extends it.
     """
-    _check_words(beam_args, sim, robot, policy, best)
+    _check_words(beam_args, sim, robot)
     if view is not None:
         announce(view)
     from grasp_pipelines.collect import collect as collect_trials
@@ -71,7 +70,6 @@ def collect(
             trials=trials,
             seed=seed,
             bundle=None if policy is None else find_run(policy) / "bundle",
-            best=best,
             images=images,
             workers=workers,
             beam_args=beam_args or [],
@@ -88,15 +86,13 @@ def collect(
         raise typer.Exit(130)
 
 
-def _check_words(beam_args: list[str] | None, sim: bool, robot: str | None, policy: Path | None, best: bool) -> None:
+def _check_words(beam_args: list[str] | None, sim: bool, robot: str | None) -> None:
     if robot is not None:
         raise UsageError(f"Cannot collect on robot {robot!r}: trials run in the simulator only. Use --sim instead.")
     if not sim:
         raise UsageError("Expected where to run the trials, received nothing. Use graspctl collect --sim.")
     if beam_args and not beam_args[0].startswith("-"):
         raise UsageError(f"Expected options only, received the argument {beam_args[0]!r}. Beam options follow --.")
-    if best and policy is None:
-        raise UsageError("Expected --policy RUN with --best, received none. Random actions have no best one.")
 
 
 def _show(progress: Progress, tally: Any, total: int, held: Any) -> None:

@@ -16,7 +16,7 @@ __all__ = ["MOVES", "ActorPolicy", "ExploringPolicy", "Sampler", "best_feasible"
 Floats = NDArray[np.float64]
 
 MOVES = 2
-"""Moves of an exploring trial: one there from anywhere, and one from near it. More cost time and tell no more."""
+"""Moves of an exploring trial: one there from anywhere, and one from near it; the rest of the time is the grasp's."""
 
 
 class Sampler(Protocol):

@@ -24,7 +24,6 @@ from grasp_pipelines.collect_workers import Tally, collect_in_processes
 from grasp_pipelines.trial_log import MalformedLog, read_trials
 from grasp_tfp.errors import GraspError, UsageError
 from grasp_tfp.policies.actor import ExploringPolicy
-from grasp_tfp.policies.ensemble import EnsemblePolicy
 from grasp_tfp.policies.random import RandomPolicy
 from grasp_tfp.robots.viewer import check_view
 from grasp_tfp.sim.tasks import find_task
@@ -73,7 +72,6 @@ def collect(
     trials: int,
     seed: int = 0,
     bundle: pathlib.Path | None = None,
-    best: bool = False,
     images: int | None = None,
     workers: int | None = None,
     beam_args: Sequence[str] = (),
@@ -90,7 +88,6 @@ def collect(
         trials: How many trials of this task and seed the folder shall hold, from index 0.
         seed: Start of every random choice.
         bundle: Policy bundle whose density the actions are drawn from; None for random actions.
-        best: Whether to go to the mode of its samples instead, as the policy `ensemble` does.
         images: Height and width of the images to log [pixels]; None to log states only.
         workers: Processes; one per core by default.
         beam_args: Options for Beam, such as `--runner=...`, which then runs the shards instead of processes.
@@ -107,7 +104,7 @@ def collect(
             raise UsageError("Expected --view with processes of this machine, received Beam. Leave one of them out.")
         check_view(view)
     started = time.perf_counter()
-    folder, recipe = storage.absolute(out), _recipe(task, seed, bundle, best, images)
+    folder, recipe = storage.absolute(out), _recipe(task, seed, bundle, images)
 
     def tell(tally: Tally) -> None:
         if progress:
@@ -139,15 +136,14 @@ def collect(
     )
 
 
-def _recipe(task: str, seed: int, bundle: pathlib.Path | None, best: bool, images: int | None) -> Recipe:
+def _recipe(task: str, seed: int, bundle: pathlib.Path | None, images: int | None) -> Recipe:
     if bundle is None:
         return Recipe(task, seed, RandomPolicy.name, images=images)
     try:
         digest = str(json.loads((bundle / "manifest.json").read_bytes())["digest"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"No policy bundle in {str(bundle)!r}. Expected one of `graspctl train`.") from error
-    name = EnsemblePolicy.name if best else ExploringPolicy.name
-    return Recipe(task, seed, name, digest, bundle.absolute(), images)
+    return Recipe(task, seed, ExploringPolicy.name, digest, bundle.absolute(), images)
 
 
 def _plan(out: pathlib.Path, recipe: Recipe, trials: int) -> list[Shard]:

@@ -20,8 +20,7 @@ from grasp_pipelines.trial_log import MalformedLog, TrialWriter, is_finished, re
 from grasp_tfp.errors import BundleRejected, GraspError, UsageError
 from grasp_tfp.models.loading import load_tensorflow
 from grasp_tfp.policies.actor import ExploringPolicy
-from grasp_tfp.policies.ensemble import EnsemblePolicy
-from grasp_tfp.policies.policy import Policy, run_trial
+from grasp_tfp.policies.policy import run_trial
 from grasp_tfp.policies.random import RandomPolicy
 from grasp_tfp.robots.deployment import check_fit
 from grasp_tfp.robots.robot import Robot
@@ -200,7 +199,7 @@ def _new_trials(shard: Shard, start: int, stopped: Callable[[], bool], viewer: V
     if viewer is not None:
         robot = WatchedRobot(robot, viewer)
         bundle = bundle and WatchedSampler(bundle, robot)
-    policy = _policy(recipe.policy, bundle)
+    policy = RandomPolicy() if bundle is None else ExploringPolicy(bundle)
     images = None if recipe.images is None else TrialImages(recipe.images)
     with contextlib.closing(robot):
         for index in range(start, shard.stop):
@@ -211,12 +210,6 @@ def _new_trials(shard: Shard, start: int, stopped: Callable[[], bool], viewer: V
                 initial_image, steps = images(trial)
                 trial = dataclasses.replace(trial, initial_image=initial_image, images=tuple(steps))
             yield trial
-
-
-def _policy(name: str, bundle: Any) -> Policy:
-    if bundle is None:
-        return RandomPolicy()
-    return ExploringPolicy(bundle) if name == ExploringPolicy.name else EnsemblePolicy(bundle)
 
 
 @functools.cache

@@ -53,7 +53,6 @@ def test_json_is_all_there_is_on_stdout() -> None:
         (["--sim", "--workers", "0"], "--workers"),
         (["--sim", "--seed", "-1"], "--seed"),
         (["--sim", "--images", "8"], "--images"),
-        (["--sim", "--best"], "--policy RUN"),
         (["--sim", "--policy", "runs/none"], "No trained policy in 'runs/none'"),
         (["--sim", "--", "runner"], "Beam options follow --"),
     ],

@@ -55,14 +55,11 @@ def test_samples_are_recorded_with_the_policys_name_and_digest(
     monkeypatch.setattr("grasp_pipelines.collect.SHARD_TRIALS", 4)
     digest = json.loads((bundle / "manifest.json").read_bytes())["digest"]
     collect(tmp_path / "exploring", trials=8, bundle=bundle, workers=2)
-    collect(tmp_path / "best", trials=8, bundle=bundle, best=True, beam_args=HERE)
-    exploring, best = trials_in(tmp_path / "exploring"), trials_in(tmp_path / "best")
+    exploring = trials_in(tmp_path / "exploring")
     assert {(trial.policy, trial.policy_digest) for trial in exploring} == {("exploring", digest)}
-    assert {(trial.policy, trial.policy_digest) for trial in best} == {("ensemble", digest)}
     assert {trial.num_steps for trial in exploring} == {MOVES}
-    for trial in exploring + best:
+    for trial in exploring:
         assert (abs(trial.final_pose[:2] - TRAY.centre) <= WORKSPACE.half_width + 1e-6).all()
-    assert any((a.final_pose != b.final_pose).any() for a, b in zip(exploring, best, strict=True))
     for trials in (3, 6, 8):
         collect(tmp_path / "pieces", trials=trials, bundle=bundle, beam_args=HERE)
     assert contents(tmp_path / "pieces") == contents(tmp_path / "exploring")
