@@ -127,9 +127,8 @@ class GraspWorld:
         self._reset(scene)
         objects = [self._add_object(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True)]
         highest = max(top(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True))
-        within = self._within_walls(gripper_pose)
-        clear = within and _finger_gap(gripper_pose, self.jaw, _footprints(scene)) > CLEAR
-        wall = "" if within else "wall"
+        wall = "" if self._within_walls(gripper_pose) else "wall"
+        clear = not wall and self._clear(scene, gripper_pose)
         gripper = self._add_jaw(gripper_pose, height=self.jaw.grasp_height if clear else highest + 0.005)
         if not clear:
             self._move(gripper, height=self.jaw.grasp_height, speed=0.6)
@@ -149,6 +148,10 @@ class GraspWorld:
         objects = [self._add_object(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True)]
         self._step(seconds)
         return self._poses(objects)
+
+    def _clear(self, scene: Scene, gripper_pose: Floats) -> bool:
+        """Whether the open fingers come down beside all objects, so that their descent need not be simulated."""
+        return _finger_gap(gripper_pose, self.jaw, _footprints(scene)) > CLEAR
 
     def _within_walls(self, gripper_pose: Floats) -> bool:
         """Whether the open fingers come down beside the tray's walls, so that their descent does not touch them."""
