@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 TORCH := .venv-torch
 
-# Trials sampled from the policy so far, and a training that goes on from its weights with all trials there are.
+# Trials of the policy so far, and a training that goes on from its weights with all trials there are.
 round = "collect --sim --task bottles --policy runs/mof-$(1) --seed $(2) --trials 48000" "convert logs/ out-$(2)/" \
 	"train mof --from runs/mof-$(1) --data out-$(2)/ --name mof-$(2) --set train.steps=9000"
 

@@ -38,7 +38,7 @@ def collect(
             "--policy",
             metavar="RUN",
             autocompletion=completion.runs,
-            help="Sample actions of a trained run; random if unset.",
+            help="Try what a trained run proposes; random actions if unset.",
         ),
     ] = None,
     images: Annotated[

@@ -1,4 +1,4 @@
-"""The actor as a policy: the most probable feasible one of 64 samples (Section VI-B), or any one to explore."""
+"""The actor as a policy: the most probable feasible one of 64 samples (Section VI-B), or of a few to explore."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -11,9 +11,22 @@ from grasp_tfp.policies.convergence import converged
 from grasp_tfp.policies.policy import MAX_ACTIONS, VisualPolicy
 from grasp_tfp.robots.robot import Observation, Robot
 
-__all__ = ["MOVES", "ActorPolicy", "ExploringPolicy", "Sampler", "best_feasible", "feasible_actions", "sample_actions"]
+__all__ = [
+    "FEW_SAMPLES",
+    "MOVES",
+    "ActorPolicy",
+    "ExploringPolicy",
+    "Sampler",
+    "best_feasible",
+    "feasible_actions",
+    "sample_actions",
+]
 
 Floats = NDArray[np.float64]
+
+FEW_SAMPLES = 8
+"""Samples of which an exploring trial takes the most probable. One alone seldom holds, so little is learnt from it; the
+best of many goes the same way again and again, and what is never tried is never learnt."""
 
 MOVES = 2
 """Moves of an exploring trial: one there from anywhere, and one from near it; the rest of the time is the grasp's."""
@@ -69,6 +82,9 @@ class ActorPolicy(VisualPolicy):
 
     name = "actor"
 
+    samples = NUM_SAMPLES
+    """How many feasible samples it chooses from at most."""
+
     def __init__(self, sampler: Sampler) -> None:
         self._sampler = sampler
         self.digest = sampler.digest
@@ -76,9 +92,11 @@ class ActorPolicy(VisualPolicy):
     def decide(
         self, robots: Sequence[Robot], seen: Observation, rngs: Sequence[np.random.Generator]
     ) -> list[Floats | None]:
-        """The feasible sample of the highest density, for each robot."""
+        """The sample of the highest density among the first feasible ones, for each robot."""
         actions, log_probs = sample_actions(self._sampler, seen, rngs)
-        chosen = best_feasible(self.score(seen, actions, log_probs), feasible_actions(robots, actions))
+        feasible = feasible_actions(robots, actions)
+        first = feasible & (np.cumsum(feasible, axis=-1) <= self.samples)
+        chosen = best_feasible(self.score(seen, actions, log_probs), first)
         return [None if index is None else own[index] for own, index in zip(actions, chosen, strict=True)]
 
     def score(self, seen: Observation, actions: Floats, log_probs: Floats) -> Floats:
@@ -93,17 +111,11 @@ class ActorPolicy(VisualPolicy):
 
 
 class ExploringPolicy(ActorPolicy):
-    """Samples each move from the actor's density, as far as it is feasible: for collecting data."""
+    """Goes to the most probable one of a few feasible samples: for collecting data, where variety counts too."""
 
     name = "exploring"
 
-    def decide(
-        self, robots: Sequence[Robot], seen: Observation, rngs: Sequence[np.random.Generator]
-    ) -> list[Floats | None]:
-        """A feasible sample for each robot, each with the same chance."""
-        actions, _ = sample_actions(self._sampler, seen, rngs)
-        kept = [own[mask] for own, mask in zip(actions, feasible_actions(robots, actions), strict=True)]
-        return [own[rng.integers(len(own))] if len(own) else None for own, rng in zip(kept, rngs, strict=True)]
+    samples = FEW_SAMPLES
 
     def stop(self, step: int, move: Floats, rng: np.random.Generator) -> str | None:
         """Stops after `MOVES`."""

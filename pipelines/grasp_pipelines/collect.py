@@ -87,7 +87,7 @@ def collect(
         task: What lies in the tray.
         trials: How many trials of this task and seed the folder shall hold, from index 0.
         seed: Start of every random choice.
-        bundle: Policy bundle whose density the actions are drawn from; None for random actions.
+        bundle: Policy bundle that proposes the actions, see `ExploringPolicy`; None for random actions.
         images: Height and width of the images to log [pixels]; None to log states only.
         workers: Processes; one per core by default.
         beam_args: Options for Beam, such as `--runner=...`, which then runs the shards instead of processes.

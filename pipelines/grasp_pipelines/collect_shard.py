@@ -46,7 +46,7 @@ class Recipe:
     task: str
     seed: int
     policy: str = RandomPolicy.name
-    """`random`, `exploring` or `ensemble`."""
+    """`random` or `exploring`."""
 
     digest: str = ""
     """SHA-256 of the policy bundle."""
