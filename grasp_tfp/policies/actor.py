@@ -1,4 +1,4 @@
-"""The actor as a policy: the most probable feasible one of 64 samples (Section VI-B), or of a few to explore."""
+"""The actor as a policy: the most probable feasible one of 64 samples (Section VI-B); in few moves, to explore."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -11,22 +11,9 @@ from grasp_tfp.policies.convergence import converged
 from grasp_tfp.policies.policy import MAX_ACTIONS, VisualPolicy
 from grasp_tfp.robots.robot import Observation, Robot
 
-__all__ = [
-    "FEW_SAMPLES",
-    "MOVES",
-    "ActorPolicy",
-    "ExploringPolicy",
-    "Sampler",
-    "best_feasible",
-    "feasible_actions",
-    "sample_actions",
-]
+__all__ = ["MOVES", "ActorPolicy", "ExploringPolicy", "Sampler", "best_feasible", "feasible_actions", "sample_actions"]
 
 Floats = NDArray[np.float64]
-
-FEW_SAMPLES = 8
-"""Samples of which an exploring trial takes the most probable. One alone seldom holds, so little is learnt from it; the
-best of many goes the same way again and again, and what is never tried is never learnt."""
 
 MOVES = 2
 """Moves of an exploring trial: one there from anywhere, and one from near it; the rest of the time is the grasp's."""
@@ -82,9 +69,6 @@ class ActorPolicy(VisualPolicy):
 
     name = "actor"
 
-    samples = NUM_SAMPLES
-    """How many feasible samples it chooses from at most."""
-
     def __init__(self, sampler: Sampler) -> None:
         self._sampler = sampler
         self.digest = sampler.digest
@@ -92,11 +76,9 @@ class ActorPolicy(VisualPolicy):
     def decide(
         self, robots: Sequence[Robot], seen: Observation, rngs: Sequence[np.random.Generator]
     ) -> list[Floats | None]:
-        """The sample of the highest density among the first feasible ones, for each robot."""
+        """The feasible sample of the highest density, for each robot."""
         actions, log_probs = sample_actions(self._sampler, seen, rngs)
-        feasible = feasible_actions(robots, actions)
-        first = feasible & (np.cumsum(feasible, axis=-1) <= self.samples)
-        chosen = best_feasible(self.score(seen, actions, log_probs), first)
+        chosen = best_feasible(self.score(seen, actions, log_probs), feasible_actions(robots, actions))
         return [None if index is None else own[index] for own, index in zip(actions, chosen, strict=True)]
 
     def score(self, seen: Observation, actions: Floats, log_probs: Floats) -> Floats:
@@ -111,11 +93,9 @@ class ActorPolicy(VisualPolicy):
 
 
 class ExploringPolicy(ActorPolicy):
-    """Goes to the most probable one of a few feasible samples: for collecting data, where variety counts too."""
+    """The actor in few moves: for collecting data, where a trial more is worth more than a move more."""
 
     name = "exploring"
-
-    samples = FEW_SAMPLES
 
     def stop(self, step: int, move: Floats, rng: np.random.Generator) -> str | None:
         """Stops after `MOVES`."""

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from grasp_tfp.actions import relative_action
-from grasp_tfp.policies.actor import FEW_SAMPLES, ActorPolicy, ExploringPolicy
+from grasp_tfp.policies.actor import MOVES, ActorPolicy, ExploringPolicy
 from grasp_tfp.policies.convergence import converged
 from grasp_tfp.policies.policy import run_trial
 from grasp_tfp.policies.random import RandomPolicy
@@ -78,20 +78,10 @@ def test_the_most_probable_feasible_sample_is_chosen(robot: SimRobot) -> None:
     np.testing.assert_allclose(chosen, centre, atol=1e-6)
 
 
-def test_exploring_takes_the_most_probable_of_the_first_few_feasible_samples(robot: SimRobot) -> None:
-    robot.begin(0)
-    centre = relative_action(robot.pose, np.array([*TRAY.centre, 0.1, 0.0]))
-    outside = [centre + [1.0, 0, 0, 0]] * 5
-    few = [centre * share for share in np.linspace(0.2, 0.9, FEW_SAMPLES)]
-    policy = ExploringPolicy(_Proposals(lambda: ([*outside, *few, centre], [9.0] * 5 + [*range(FEW_SAMPLES), 8.5])))
-    chosen = policy.choose(robot, np.random.default_rng(0))
-    assert chosen is not None
-    np.testing.assert_allclose(chosen, centre * 0.9, atol=1e-6)
-
-
-def test_exploring_without_a_feasible_sample_chooses_nothing(robot: SimRobot) -> None:
-    policy = ExploringPolicy(_Proposals(lambda: ([[1.0, 0, 0, 0]], [0.0])))
-    assert policy.choose(robot, np.random.default_rng(0)) is None
+def test_exploring_ends_after_its_moves_wherever_they_lead(robot: SimRobot) -> None:
+    moves = iter([[0.05, 0, 0, 0], [-0.05, 0, 0, 0], [0.05, 0, 0, 0]])
+    trial = run_trial(robot, ExploringPolicy(_Proposals(lambda: ([next(moves)], [0.0]))), seed=11, index=0)
+    assert (trial.stop_reason, trial.num_steps) == ("num-actions", MOVES)
 
 
 def test_a_trial_without_a_feasible_sample_ends_under_that_name(robot: SimRobot) -> None:
