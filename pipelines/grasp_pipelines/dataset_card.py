@@ -86,7 +86,7 @@ def _looks(metadata: dict[str, Any]) -> list[str]:
     lines = []
     if redrawn:
         lines.append(
-            f"{redrawn} examples are later steps of a policy, seen from gripper poses that were drawn anew: it looks "
+            f"{redrawn} examples are later looks of a policy, from gripper poses that were drawn anew: it looks "
             "again from where it went, which would give its grasp away."
         )
     if views["per_success"]:

@@ -67,7 +67,7 @@ class ShardResult:
     """Records in each split that are views added to the recorded steps."""
 
     redrawn: dict[str, int] = dataclasses.field(default_factory=collections.Counter)
-    """Records in each split that are steps of a policy seen from elsewhere than recorded."""
+    """Records in each split that are looks of a policy from elsewhere than recorded."""
 
     skipped: dict[str, int] = dataclasses.field(default_factory=collections.Counter)
     """Unusable trials by reason."""

@@ -197,7 +197,7 @@ class _Conversion:
             spools[split].add(key, record)
         self.result.count_trial(looks, split, views, [len(record) for _, record in records])
         if keep and looks is not trial:
-            self.result.redrawn[split] += trial.num_steps - 1
+            self.result.redrawn[split] += looks.num_steps - 1
 
 
 def _validation_sessions(logs: Sequence[StoredFile]) -> frozenset[str]:

@@ -19,6 +19,7 @@ from grasp_tfp.sim.tasks import TASKS, random_pose
 from grasp_tfp.trial import Scene, Trial
 
 __all__ = [
+    "LOOKS",
     "NO_VIEWS",
     "ImageSource",
     "TrialImages",
@@ -39,6 +40,9 @@ NO_VIEWS: Floats = np.empty((0, 4))
 
 LARGEST_IMAGE = 4096
 """Height and width beyond which an image is not decoded; no camera of a cell has more [pixels]."""
+
+LOOKS = 6
+"""Looks of a policy's trial: as many as a random trial has steps on average, so that their successes count alike."""
 
 REACH = 10.0
 """Farthest that an object may lie from the robot and be drawn [m]."""
@@ -145,7 +149,7 @@ def draw_views(trial: Trial, number: int, rng: np.random.Generator) -> Floats:
 
 
 def redraw_looks(trial: Trial, rng: np.random.Generator) -> Trial:
-    """A trial of a policy with all looks but the first from gripper poses drawn anew, where it can be rendered.
+    """A trial of a policy with `LOOKS` looks, all but the first from poses drawn anew, where it can be rendered.
 
     A policy looks again from where it went, and it went there because it found the grasp good: in its successes staying
     is always right, whatever the images show, and a network that learns from them learns to stay. Gripper poses that
@@ -153,7 +157,7 @@ def redraw_looks(trial: Trial, rng: np.random.Generator) -> Trial:
     """
     if trial.policy == RandomPolicy.name or trial.images or trial.scene is None:
         return trial
-    drawn = _free_poses(trial, trial.num_steps - 1, rng)
+    drawn = _free_poses(trial, LOOKS - 1, rng)
     return dataclasses.replace(trial, gripper_poses=np.concatenate([trial.gripper_poses[:1], drawn]))
 
 

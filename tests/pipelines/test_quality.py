@@ -12,7 +12,7 @@ import simplejpeg
 
 from grasp_datasets.schema import parse
 from grasp_pipelines.convert import convert
-from grasp_pipelines.steps import NO_VIEWS, draw_views, redraw_looks
+from grasp_pipelines.steps import LOOKS, NO_VIEWS, draw_views, redraw_looks
 from grasp_pipelines.trial_log import TrialWriter
 from grasp_tfp.actions import decode_action, relative_action
 from grasp_tfp.errors import UsageError
@@ -127,8 +127,8 @@ def test_the_later_looks_of_a_policy_are_drawn_anew() -> None:
     poses = np.array([[0.55, 0.05, 0.2, 1.0], *[[0.55, 0.0, 0.1, 0.0]] * 3])
     steered = dataclasses.replace(trial(1), policy="ensemble", gripper_poses=poses)
     looks = redraw_looks(steered, rng).gripper_poses
-    assert np.array_equal(looks[0], poses[0]) and looks.shape == poses.shape
-    assert len(np.unique(looks[:, :2], axis=0)) == 4
+    assert np.array_equal(looks[0], poses[0]) and looks.shape == (LOOKS, 4)
+    assert len(np.unique(looks[:, :2], axis=0)) == LOOKS
     for kept in (trial(0), dataclasses.replace(steered, images=(JPEG,) * 4, initial_image=JPEG),
                  dataclasses.replace(steered, scene=None)):  # fmt: skip
         assert redraw_looks(kept, rng) is kept
@@ -140,8 +140,9 @@ def test_the_card_says_what_was_drawn_anew(tmp_path: Path) -> None:
         for index in range(40):
             writer.write(dataclasses.replace(trial(index), policy="exploring" if index % 2 else "random"))
     convert(tmp_path / "logs", tmp_path / "out", image_size=16, failures=1, workers=1)
-    assert sum(metadata(tmp_path / "out")["redrawn"].values()) == 20
-    assert "20 examples are later steps of a policy" in (tmp_path / "out" / "README.md").read_text("utf-8")
+    redrawn = 20 * (LOOKS - 1)
+    assert sum(metadata(tmp_path / "out")["redrawn"].values()) == redrawn
+    assert f"{redrawn} examples are later looks of a policy" in (tmp_path / "out" / "README.md").read_text("utf-8")
 
 
 def test_counts_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
