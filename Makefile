@@ -6,17 +6,18 @@ READY := .venv/ready
 TORCH := .venv-torch
 
 # Trials of the policy so far, and a training that goes on from its weights with all trials there are.
-round = "collect --sim --task bottles --policy runs/mof-$(1) --seed $(2) --trials 48000" "convert logs/ out-$(2)/" \
-	"train mof --from runs/mof-$(1) --data out-$(2)/ --name mof-$(2) --set train.steps=9000"
+round = "collect --sim --task bottles --policy runs/mof-$(1) --seed $(2) --trials 40000" "convert logs/ out-$(2)/" \
+	"train mof --from runs/mof-$(1) --data out-$(2)/ --name mof-$(2) --set train.steps=9000" \
+	"eval --sim --run runs/mof-$(2) --task bottles -n 1000"
 
 # Each in a folder of its own, from nothing. The same line again continues one that was interrupted; the time of a stage
 # counts from its last start.
 demo: STAGES := "collect --sim" "convert logs/ out/" "train mof" "eval --robot kuka-3"
 headline: STAGES := "collect --sim --trials 300000" "convert logs/ out/" "train mof --set train.steps=9000" "eval --sim -n 2000"
-headline-bottles: STAGES := "collect --sim --task bottles --trials 300000" "convert logs/ out-1/" \
-	"train mof --data out-1/ --name mof-1 --set train.steps=9000" \
-	$(call round,1,2) $(call round,2,3) $(call round,3,4) $(call round,4,5) $(call round,5,6) $(call round,6,7) \
-	"eval --sim --run runs/mof-7 --task bottles -n 1000" "eval --sim --run runs/mof-7 --task bottles-heldout -n 1000"
+headline-bottles: STAGES := "collect --sim --task bottles --trials 200000" "convert logs/ out-1/" \
+	"train mof --data out-1/ --name mof-1 --set train.steps=9000" "eval --sim --run runs/mof-1 --task bottles -n 1000" \
+	$(call round,1,2) $(call round,2,3) $(call round,3,4) $(call round,4,5) $(call round,5,6) \
+	"eval --sim --run runs/mof-6 --task bottles-heldout -n 1000"
 
 demo headline headline-bottles: $(READY)
 	@mkdir -p $@ && cd $@ && touch times.txt && for stage in $(STAGES); do \
