@@ -16,8 +16,8 @@ demo: STAGES := "collect --sim" "convert logs/ out/" "train mof" "eval --robot k
 headline: STAGES := "collect --sim --trials 300000" "convert logs/ out/" "train mof --set train.steps=9000" "eval --sim -n 2000"
 headline-bottles: STAGES := "collect --sim --task bottles --trials 200000" "convert logs/ out-1/" \
 	"train mof --data out-1/ --name mof-1 --set train.steps=9000" "eval --sim --run runs/mof-1 --task bottles -n 1000" \
-	$(call round,1,2) $(call round,2,3) $(call round,3,4) $(call round,4,5) $(call round,5,6) \
-	"eval --sim --run runs/mof-6 --task bottles-heldout -n 1000"
+	$(call round,1,2) $(call round,2,3) $(call round,3,4) $(call round,4,5) \
+	"eval --sim --run runs/mof-5 --task bottles-heldout -n 1000"
 
 demo headline headline-bottles: $(READY)
 	@mkdir -p $@ && cd $@ && touch times.txt && for stage in $(STAGES); do \
