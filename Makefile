@@ -15,7 +15,7 @@ round = "collect --sim --task bottles --policy runs/mof-$(1) --seed $(2) --trial
 demo: STAGES := "collect --sim" "convert logs/ out/" "train mof" "eval --robot kuka-3"
 headline: STAGES := "collect --sim --trials 300000" "convert logs/ out/" "train mof --set train.steps=9000" "eval --sim -n 2000"
 headline-bottles: STAGES := "collect --sim --task bottles --trials 200000" "convert logs/ out-1/" \
-	"train mof --data out-1/ --name mof-1 --set train.steps=9000" "eval --sim --run runs/mof-1 --task bottles -n 1000" \
+	"train mof --data out-1/ --name mof-1 --set train.steps=5000" "eval --sim --run runs/mof-1 --task bottles -n 1000" \
 	$(call round,1,2) $(call round,2,3) $(call round,3,4) $(call round,4,5) \
 	"eval --sim --run runs/mof-5 --task bottles-heldout -n 1000"
 
