@@ -6,7 +6,7 @@ READY := .venv/ready
 TORCH := .venv-torch
 
 # Trials of the policy so far, and a training that goes on from its weights with all trials there are.
-round = "collect --sim --task bottles --policy runs/mof-$(1) --seed $(2) --trials 40000" "convert logs/ out-$(2)/" \
+round = "collect --sim --task bottles --policy runs/mof-$(1) --seed $(2) --trials 30000" "convert logs/ out-$(2)/" \
 	"train mof --from runs/mof-$(1) --data out-$(2)/ --name mof-$(2) --set train.steps=9000" \
 	"eval --sim --run runs/mof-$(2) --task bottles -n 1000"
 
