@@ -1,4 +1,4 @@
-.PHONY: demo headline headline-bottles test lint docs bench bench-collect fidelity fuzz soak bench-densities bench-convert bench-read bench-trunks bench-labels clean
+.PHONY: demo headline headline-bottles test lint docs bench bench-collect fidelity fuzz soak bench-densities bench-convert bench-read bench-trunks bench-precision bench-labels clean
 SHELL := /bin/bash
 PYTHON := python3.11
 BIN := .venv/bin
@@ -6,7 +6,7 @@ READY := .venv/ready
 TORCH := .venv-torch
 
 # Trials of the policy so far, and a training that goes on from its weights with all trials there are.
-round = "collect --sim --task bottles --policy runs/mof-$(1) --seed $(2) --trials 30000" "convert logs/ out-$(2)/" \
+round = "collect --sim --task bottles --policy runs/mof-$(1) --seed $(2) --trials $(3)" "convert logs/ out-$(2)/" \
 	"train mof --from runs/mof-$(1) --data out-$(2)/ --name mof-$(2) --set train.steps=9000" \
 	"eval --sim --run runs/mof-$(2) --task bottles -n 1000"
 
@@ -16,8 +16,8 @@ demo: STAGES := "collect --sim" "convert logs/ out/" "train mof" "eval --robot k
 headline: STAGES := "collect --sim --trials 300000" "convert logs/ out/" "train mof --set train.steps=9000" "eval --sim -n 2000"
 headline-bottles: STAGES := "collect --sim --task bottles --trials 200000" "convert logs/ out-1/" \
 	"train mof --data out-1/ --name mof-1 --set train.steps=5000" "eval --sim --run runs/mof-1 --task bottles -n 1000" \
-	$(call round,1,2) $(call round,2,3) $(call round,3,4) $(call round,4,5) \
-	"eval --sim --run runs/mof-5 --task bottles-heldout -n 1000"
+	$(call round,1,2,60000) $(call round,2,3,80000) $(call round,3,4,120000) \
+	"eval --sim --run runs/mof-4 --task bottles-heldout -n 1000"
 
 demo headline headline-bottles: $(READY)
 	@mkdir -p $@ && cd $@ && touch times.txt && for stage in $(STAGES); do \
@@ -59,6 +59,10 @@ fidelity: $(READY)
 # Ways to see, with the dataset of make demo.
 bench-trunks: $(READY)
 	$(BIN)/python benchmarks/trunks.py --data demo/out
+
+# Steps of training in float32 and as trained.
+bench-precision: $(READY)
+	$(BIN)/python benchmarks/precision.py
 
 # Needs room for twelve gigabytes.
 bench-convert: $(READY)

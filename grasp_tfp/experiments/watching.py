@@ -16,7 +16,7 @@ __all__ = ["watching"]
 LOOKS = 8
 """About how often in a training."""
 
-TRIALS = 200
+TRIALS = 100
 """Of an evaluation."""
 
 

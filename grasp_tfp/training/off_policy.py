@@ -17,13 +17,16 @@ from grasp_tfp.models.network import GraspNetwork
 from grasp_tfp.training.checkpoints import Checkpoints
 from grasp_tfp.training.data_check import check_examples
 
-__all__ = ["EPOCH_STEPS", "TrainingReport", "on_every_gpu", "optimizer", "train"]
+__all__ = ["EPOCH_STEPS", "TrainingReport", "fastest_precision", "on_every_gpu", "optimizer", "train"]
 
 EPOCH_STEPS = 250
 """Steps between two validations, and between two checkpoints."""
 
 ADAPT_BATCHES = 64
 """Batches from which the statistics of images and actions are taken."""
+
+CPU_INFO = Path("/proc/cpuinfo")
+"""Where Linux says what the CPU can do."""
 
 Progress = Callable[[int, int, float], None]
 
@@ -92,7 +95,6 @@ def train(
         bundle.copy_weights(initial, model)
     model.compile(optimizer=optimizer(config), jit_compile=False)
     checkpoints = Checkpoints(run / "checkpoints", validation, config.patience)
-    done = checkpoints.restore(model)
     every = [
         checkpoints,
         *callbacks,
@@ -100,8 +102,9 @@ def train(
         _History(run / "history.csv"),
         _Steps(config.steps, progress),
     ]
-    if done < config.steps:
-        with _fastest_precision():
+    with fastest_precision():
+        done = checkpoints.restore(model)
+        if done < config.steps:
             model.fit(
                 after(done),
                 initial_epoch=done // EPOCH_STEPS,
@@ -111,8 +114,8 @@ def train(
                 shuffle=False,
                 verbose=0,
             )
-    steps = int(model.optimizer.iterations)
-    validation_loss, best_step = checkpoints.restore_best(model)
+        steps = int(model.optimizer.iterations)
+        validation_loss, best_step = checkpoints.restore_best(model)
     return TrainingReport(
         run=str(run),
         model=model.describe()["model"],
@@ -138,10 +141,9 @@ def on_every_gpu() -> contextlib.AbstractContextManager[Any]:
 
 
 @contextlib.contextmanager
-def _fastest_precision() -> Iterator[None]:
+def fastest_precision() -> Iterator[None]:
     """Convolutions and products in bfloat16 on CPUs that have tiles for it (AMX); others would only emulate it."""
-    cpu = Path("/proc/cpuinfo")
-    tiles = cpu.exists() and "amx_bf16" in cpu.read_text(encoding="utf-8")
+    tiles = CPU_INFO.exists() and "amx_bf16" in CPU_INFO.read_text(encoding="utf-8")
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": tiles})
     try:
         yield
