@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from grasp_datasets.input_pipeline import open_dataset, success_batches
+from grasp_datasets.input_pipeline import open_dataset
 from grasp_datasets.readers import actor_batches, critic_batches
 from grasp_pipelines.collect import collect
 from grasp_pipelines.convert import convert
@@ -30,7 +30,6 @@ PAPER_SIZE = 472
 """From this size on, training is that of the paper's network, below of the laptop's."""
 
 READERS: dict[str, Callable[[pathlib.Path, int], Any]] = {
-    "shuffle buffer, successes": lambda out, size: success_batches(out, "train", BATCH, 0),
     "actor_batches": lambda out, size: actor_batches(out, "train", BATCH, 0),
     "actor_batches, cropped to 7/8": lambda out, size: actor_batches(out, "train", BATCH, 0, crop=size * 7 // 8),
     "critic_batches": lambda out, size: critic_batches(out, "train", BATCH, 0),

@@ -19,7 +19,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from grasp_datasets.input_pipeline import success_batches
+from grasp_datasets.readers import actor_batches
 from grasp_tfp.config import Config, TrainConfig, VisionConfig
 from grasp_tfp.models.actor import Actor, build_actor
 from grasp_tfp.models.bundle import in_memory
@@ -73,7 +73,7 @@ def examples_per_second(configs: dict[str, Config], data: pathlib.Path) -> dict[
     """Training examples per second of one core, of every round of each trunk."""
     steps: dict[str, Any] = {}
     for name, config in configs.items():
-        batch = next(iter(success_batches(data, "train", config.train.batch_size, 0)))
+        batch = next(iter(actor_batches(data, "train", config.train.batch_size, 0)))
         steps[name] = _step(config, batch)
         steps[name]()
     rates: dict[str, list[float]] = {name: [] for name in configs}
@@ -99,8 +99,8 @@ def trained(config: Config, data: pathlib.Path) -> tuple[Actor, float]:
     with tempfile.TemporaryDirectory() as run:
         report = off_policy.train(
             actor,
-            success_batches(data, "train", size, seed),
-            success_batches(data, "validation", size, seed, epochs=1),
+            actor_batches(data, "train", size, seed),
+            actor_batches(data, "validation", size, seed, epochs=1),
             pathlib.Path(run),
         )
     return actor, report.validation_loss

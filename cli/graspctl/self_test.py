@@ -48,13 +48,13 @@ def _conversion(folder: Path) -> str:
 
 def _training(folder: Path) -> str:
     load_tensorflow()
-    from grasp_datasets.input_pipeline import success_batches
+    from grasp_datasets.readers import actor_batches
     from grasp_tfp.config import load_config
     from grasp_tfp.models.actor import build_actor
     from grasp_tfp.training.off_policy import optimizer
 
     config = load_config(overrides=["train.batch_size=4", "density.components=2", "density.couplings=2"])
-    batches = success_batches(folder / "out", "train", config.train.batch_size, SEED)
+    batches = actor_batches(folder / "out", "train", config.train.batch_size, SEED)
     network = build_actor(config, "mof")
     network.adapt(*next(iter(batches)))
     network.compile(optimizer=optimizer(config.train), jit_compile=False)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -199,17 +200,15 @@ def _role(model: str) -> str:
 
 
 def _batches(model: str, config: Any, data: Path) -> tuple[Any, Any]:
-    """Endless batches for training, and a single pass for validation."""
-    from grasp_datasets import input_pipeline
+    """What gives the batches for training from a step on, and a single pass for validation."""
+    from grasp_datasets import readers
 
-    readers = {"critic": input_pipeline.labelled_batches, "joint": input_pipeline.labelled_batches,
-               "prior": input_pipeline.tried_batches}  # fmt: skip
-    read = readers.get(model, input_pipeline.success_batches)
+    kinds = {"critic": readers.critic_batches, "joint": readers.critic_batches, "prior": readers.prior_batches}
     size, batch, seed = config.vision.image_size, config.train.batch_size, config.train.seed
-    return (
-        read(data, "train", batch, seed, image_size=size),
-        read(data, "validation", batch, seed, image_size=size, epochs=1),
+    read = functools.partial(
+        kinds.get(model, readers.actor_batches), data, batch_size=batch, seed=seed, image_size=size
     )
+    return lambda step: read("train", start=step), read("validation", epochs=1)
 
 
 def _network(model: str, config: Any, metadata: dict[str, Any]) -> Any:

@@ -19,7 +19,7 @@ from grasp_datasets.record_index import EXAMPLES, FAILURES, SUCCESSES, RecordInd
 from grasp_datasets.tfrecord import read_record
 from grasp_tfp.errors import UsageError
 
-__all__ = ["actor_batches", "critic_batches"]
+__all__ = ["actor_batches", "critic_batches", "prior_batches"]
 
 LOOKAHEAD = 2048
 """Examples ahead of the reading at which files are looked through."""
@@ -58,7 +58,7 @@ def actor_batches(
     """
     dataset = open_dataset(out)
     reading = _Reading(dataset, split, seed, {SUCCESSES: batch_size})
-    examples = _examples(reading, start, epochs, image_size, _checked(crop, dataset))
+    examples = _examples(reading, start, epochs, image_size, crop)
     return batched(examples.map(for_actor), batch_size, reading.left(start, epochs))
 
 
@@ -90,20 +90,66 @@ def critic_batches(
 
     Returns:
         A `tf.data.Dataset` of pairs: a dict like the observation of `actor_batches`, with `action` (B, 4) beside; and
-        the success of the trial, float32 (B,).
+        the success of the trial, float32 (B,). The dataset's `failures_kept` tells how many failures are missing.
 
     Raises:
-        UsageError: There is no such dataset or split, what is asked for is not in it, or its images are smaller than
-            the crop.
+        UsageError: There is no such dataset or split, no failure or not what is asked for in it, or its images are
+            smaller than the crop.
     """
     if balanced and epochs is not None:
         raise UsageError("Balanced batches have no end: expected no epochs, or balanced=False.")
     dataset = open_dataset(out)
+    if not dataset.metadata["failures_kept"]:
+        raise UsageError(f"No failed trial in {str(out)!r}. Convert the logs with --failures 0.1 or more.")
     half = batch_size // 2
     shares = {SUCCESSES: batch_size - half, FAILURES: half} if balanced else {EXAMPLES: batch_size}
     reading = _Reading(dataset, split, seed, shares)
-    examples = _examples(reading, start, epochs, image_size, _checked(crop, dataset))
+    examples = _examples(reading, start, epochs, image_size, crop)
     return batched(examples.map(for_critic), batch_size, reading.left(start, epochs))
+
+
+def prior_batches(
+    out: pathlib.Path,
+    split: str,
+    batch_size: int,
+    seed: int,
+    *,
+    start: int = 0,
+    epochs: int | None = None,
+    image_size: int | None = None,
+    crop: int | None = None,
+) -> Any:
+    """Batches of all actions tried, for a prior actor (Section VII).
+
+    Args:
+        out: The dataset's folder.
+        split: `train` or `validation`.
+        batch_size: Examples in a batch, B.
+        seed: Of the order and the crops.
+        start: Number of the first batch.
+        epochs: Passes over the data, the last batch filled with what is left; endless by default.
+        image_size: Height and width to resize images to, S [pixels]; they keep their size by default.
+        crop: As in `actor_batches`.
+
+    Returns:
+        A `tf.data.Dataset` of triples: observation and action of `actor_batches`, and weights float32 (B,) of mean 1
+        over the split, in which each failure stands for those that the dataset left out.
+
+    Raises:
+        UsageError: As of `critic_batches`.
+    """
+    import tensorflow as tf
+
+    batches = critic_batches(out, split, batch_size, seed, start=start, epochs=epochs, image_size=image_size, crop=crop)
+    metadata = open_dataset(out).metadata
+    examples, successes = metadata["examples"][split], metadata["successful_examples"][split]
+    failure = 1 / metadata["failures_kept"]
+    scale = examples / (successes + failure * (examples - successes))
+
+    def weighted(inputs: dict[str, Any], success: Any) -> tuple[dict[str, Any], Any, Any]:
+        return *for_actor(inputs), scale * tf.where(success > 0, 1.0, failure)
+
+    return batches.map(weighted)
 
 
 class _Reading:
@@ -118,7 +164,7 @@ class _Reading:
 
     def __init__(self, dataset: GraspDataset, split: str, seed: int, shares: dict[str, int]) -> None:
         self.batch_size = sum(shares.values())
-        self.seed = seed
+        self.dataset, self.seed = dataset, seed
         self._paths = [pathlib.Path(name) for name in dataset.files(split)]
         self._index = RecordIndex(self._paths)
         self._shares = shares
@@ -162,17 +208,14 @@ class _Reading:
         return {EXAMPLES: examples, SUCCESSES: successes, FAILURES: examples - successes}[kind]
 
 
-def _checked(crop: int | None, dataset: GraspDataset) -> int | None:
-    size = int(dataset.metadata["image_size"])
-    if crop is not None and not 0 < crop <= size:
-        raise UsageError(f"Cannot crop the images in {str(dataset.path)!r}: expected 1 to {size} pixels, got {crop}.")
-    return crop
-
-
 def _examples(reading: _Reading, start: int, epochs: int | None, image_size: int | None, crop: int | None) -> Any:
     """Decoded examples, in the order of their batches."""
     import tensorflow as tf
 
+    stored = int(reading.dataset.metadata["image_size"])
+    if crop is not None and not 0 < crop <= stored:
+        where = str(reading.dataset.path)
+        raise UsageError(f"Cannot crop the images in {where!r}: expected 1 to {stored} pixels, got {crop}.")
     limit = np.iinfo(np.int64).max if epochs is None else epochs * len(reading)
     last = limit // reading.batch_size if epochs is None else reading.batches(epochs)
     parse, decode = parser(), decoder(image_size, crop)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 __all__ = ["ReadingOrder"]
 
-MIXED_FILES = 16
-"""Files whose records are mixed with each other at a time."""
+MIXED_FILES = 64
+"""Files whose records are mixed with each other at a time: a batch should hold grasps of all policies in the logs."""
 
 
 class ReadingOrder:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import student_t
 
-from grasp_datasets.input_pipeline import open_dataset, success_batches
+from grasp_datasets.input_pipeline import open_dataset
+from grasp_datasets.readers import actor_batches
 from grasp_tfp.config import load_config
 from grasp_tfp.models import bundle
 from grasp_tfp.models.actor import build_actor
@@ -18,8 +19,8 @@ def train_student_t(data: Path, run: Path, overrides: Iterable[str] = ()) -> bun
     """Trains on a dataset of `graspctl convert` and writes a bundle to `run`."""
     config = load_config("laptop", overrides=overrides)
     batch, size = config.train.batch_size, config.vision.image_size
-    examples = success_batches(data, "train", batch, config.train.seed, image_size=size)
-    validation = success_batches(data, "validation", batch, config.train.seed, image_size=size, epochs=1)
+    examples = actor_batches(data, "train", batch, config.train.seed, image_size=size)
+    validation = actor_batches(data, "validation", batch, config.train.seed, image_size=size, epochs=1)
     actor = build_actor(config, "student-t")
     train(actor, examples, validation, run)
     return bundle.export(actor, run / "bundle", {"cell": open_dataset(data).metadata["cell"]})

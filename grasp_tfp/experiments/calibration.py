@@ -39,7 +39,7 @@ def calibrate(critic: Bundle, validation: tf.data.Dataset, run: Path) -> Calibra
 
     Args:
         critic: The critic.
-        validation: Batches of `labelled_batches`, in a single pass.
+        validation: Batches of `critic_batches`, in a single pass.
         run: Folder to write to.
     """
     found = [(_values(critic, inputs), success.numpy()) for inputs, success in validation]

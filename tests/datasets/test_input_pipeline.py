@@ -1,21 +1,13 @@
-"""Readers give back what was logged: only successes, decoded, in an order that the seed decides."""
+"""What was logged comes back as arrays: only successes, decoded."""
 
-import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import simplejpeg
 
-from grasp_datasets.input_pipeline import (
-    labelled_batches,
-    load_examples,
-    open_dataset,
-    success_batches,
-    tried_batches,
-)
+from grasp_datasets.input_pipeline import load_examples, open_dataset
 from grasp_pipelines.convert import convert
 from grasp_pipelines.trial_log import TrialWriter
 from grasp_tfp.errors import UsageError
@@ -70,80 +62,7 @@ def test_splits_and_failures_add_up(out: Path) -> None:
     assert len(load_examples(out, "train")["step"]) == open_dataset(out).metadata["successful_examples"]["train"]
 
 
-def actions(batches: Any, count: int) -> list[Any]:
-    return [action.tolist() for _, action in batches.take(count).as_numpy_iterator()]
-
-
-def test_batches_follow_the_seed_and_do_not_end(out: Path) -> None:
-    first, again, other = (success_batches(out, "train", 8, seed) for seed in (0, 0, 1))
-    assert actions(first, 20) == actions(again, 20) != actions(other, 20)
-    observation, action = next(first.as_numpy_iterator())
-    assert action.shape == (8, 4)
-    shapes = {name: (values.shape, values.dtype.name) for name, values in observation.items()}
-    assert shapes == {
-        "image": ((8, 16, 16, 3), "uint8"),
-        "initial_image": ((8, 16, 16, 3), "uint8"),
-        "gripper_pose": ((8, 4), "float32"),
-    }
-
-
-def test_one_epoch_holds_each_success_once(out: Path) -> None:
-    batches = success_batches(out, "train", 8, seed=0, epochs=1)
-    found = np.concatenate([action for _, action in batches.as_numpy_iterator()])
-    expected = load_examples(out, "train")["action"]
-    np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(expected, axis=0))
-
-
-def test_labelled_batches_hold_each_step_with_its_label(out: Path) -> None:
-    batches = labelled_batches(out, "train", 8, seed=0, epochs=1)
-    found = [(*action, label) for inputs, labels in batches.as_numpy_iterator()
-             for action, label in zip(inputs["action"], labels, strict=True)]  # fmt: skip
-    expected = load_examples(out, "train", successes_only=False)
-    wanted = np.column_stack([expected["action"], expected["success"]])
-    np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(wanted, axis=0))
-    assert {*batches.element_spec[0]} == {"image", "initial_image", "gripper_pose", "action"}
-    again = labelled_batches(out, "train", 8, seed=0, epochs=1)
-    np.testing.assert_array_equal(
-        found, [(*action, label) for inputs, labels in again.as_numpy_iterator()
-                for action, label in zip(inputs["action"], labels, strict=True)]
-    )  # fmt: skip
-
-
-def test_tried_batches_count_the_failures_that_were_left_out(tmp_path: Path) -> None:
-    (tmp_path / "logs").mkdir()
-    with TrialWriter(tmp_path / "logs" / "a.mcap") as writer:
-        for index in range(400):
-            name = f"trial-{index}"
-            writer.write(dataclasses.replace(trial(index % 50, success=index % 4 == 0), trial_id=name, index=index))
-    convert(tmp_path / "logs", tmp_path / "out", failures=0.25)
-    weights, labels = [], []
-    tried = tried_batches(tmp_path / "out", "train", 8, seed=0, epochs=1).as_numpy_iterator()
-    labelled = labelled_batches(tmp_path / "out", "train", 8, seed=0, epochs=1).as_numpy_iterator()
-    for (observation, action, weight), (inputs, label) in zip(tried, labelled, strict=True):
-        assert {*observation} == {"image", "initial_image", "gripper_pose"}
-        np.testing.assert_array_equal(action, inputs["action"])
-        weights.append(weight)
-        labels.append(label)
-    weight, label = np.concatenate(weights), np.concatenate(labels)
-    assert weight.mean() == pytest.approx(1, abs=1e-5)
-    assert weight[label == 0][0] == pytest.approx(4 * weight[label == 1][0])
-    assert (weight * (label == 0)).sum() / weight.sum() == pytest.approx(0.75, abs=0.08)
-
-
-def test_without_failures_there_is_nothing_to_judge(tmp_path: Path) -> None:
-    (tmp_path / "logs").mkdir()
-    with TrialWriter(tmp_path / "logs" / "a.mcap") as writer:
-        for written in TRIALS:
-            writer.write(written)
-    convert(tmp_path / "logs", tmp_path / "out", failures=0.0)
-    for read in (labelled_batches, tried_batches):
-        with pytest.raises(UsageError, match="No failed trial in .* --failures 0.1 or more"):
-            read(tmp_path / "out", "train", 8, seed=0)
-
-
 def test_images_are_resized_on_request(out: Path) -> None:
-    batches = success_batches(out, "train", 4, seed=0, image_size=24)
-    assert batches.element_spec[0]["image"].shape == (4, 24, 24, 3)
     small, whole = load_examples(out, "train", image_size=8), load_examples(out, "train")
     assert small["image"].shape[1:] == (8, 8, 3)
     assert np.abs(small["image"].mean((1, 2, 3)) - whole["image"].mean((1, 2, 3))).max() < 1
@@ -151,10 +70,8 @@ def test_images_are_resized_on_request(out: Path) -> None:
 
 def test_a_dataset_without_success_is_refused_instead_of_searched_forever(tmp_path: Path) -> None:
     out = convert_trials(tmp_path, [trial(index, success=False) for index in range(5)])
-    with pytest.raises(UsageError, match="No successful trial in split 'train'"):
+    with pytest.raises(UsageError, match="No successes in split 'train'"):
         load_examples(out, "train")
-    with pytest.raises(UsageError, match="No successful trial in split 'train'"):
-        success_batches(out, "train", 8, seed=0)
 
 
 def test_what_is_no_dataset_is_named(tmp_path: Path) -> None:

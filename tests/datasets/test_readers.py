@@ -1,5 +1,6 @@
 """Batches are a function of seed and number: the right records, and the same ones wherever reading starts."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import simplejpeg
 import tensorflow as tf
 
 from grasp_datasets.input_pipeline import load_examples
-from grasp_datasets.readers import actor_batches, critic_batches
+from grasp_datasets.readers import actor_batches, critic_batches, prior_batches
 from grasp_pipelines.convert import convert
 from grasp_pipelines.trial_log import TrialWriter
 from grasp_tfp.errors import UsageError
@@ -38,7 +39,7 @@ def trial(index: int, success: bool) -> Trial:
     return Trial(f"trial-{index}", "blocks", 0, index, "random", "", poses, final, success, *scripted)
 
 
-def convert_trials(folder: Path, trials: list[Trial]) -> Path:
+def convert_trials(folder: Path, trials: list[Trial], failures: float = 1.0) -> Path:
     """A dataset with one file for every ten trials."""
     (folder / "logs").mkdir()
     for start in range(0, len(trials), 10):
@@ -47,7 +48,7 @@ def convert_trials(folder: Path, trials: list[Trial]) -> Path:
                 writer.write(written)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("grasp_pipelines.shards.SHARD_BYTES", 1)
-        convert(folder / "logs", folder / "out", image_size=SIZE, workers=1)
+        convert(folder / "logs", folder / "out", image_size=SIZE, failures=failures, workers=1)
     return folder / "out"
 
 
@@ -72,6 +73,7 @@ READERS: dict[str, Callable[..., Any]] = {
     "actor": lambda out, **options: actor_batches(out, "train", 8, 5, **options),
     "critic": lambda out, **options: critic_batches(out, "train", 8, 5, **options),
     "balanced critic": lambda out, **options: critic_batches(out, "train", 8, 5, balanced=True, **options),
+    "prior": lambda out, **options: prior_batches(out, "train", 8, 5, **options),
 }
 
 
@@ -88,7 +90,7 @@ def test_the_seed_alone_decides(out: Path, reader: str) -> None:
     whole = flat(READERS[reader](out, crop=12).take(5))
     tf.random.set_seed(1234)
     assert equal(flat(READERS[reader](out, crop=12).take(5)), whole)
-    other = critic_batches(out, "train", 8, 6, balanced=reader != "critic", crop=12)
+    other = critic_batches(out, "train", 8, 6, balanced=reader == "balanced critic", crop=12)
     assert not equal(flat(other.take(5)), whole)
 
 
@@ -112,6 +114,36 @@ def test_one_epoch_holds_what_the_dataset_holds(out: Path) -> None:
     assert len(labels) == 2 * len(everything["success"])
     assert labels.sum() == 2 * everything["success"].sum()
     assert labels.dtype == np.float32
+
+
+def test_batches_are_what_fit_takes(out: Path) -> None:
+    observation, action = actor_batches(out, "train", 8, 0, image_size=SIZE).element_spec
+    assert action.shape == (8, 4)
+    assert {name: (spec.shape, spec.dtype) for name, spec in observation.items()} == {
+        "image": ((8, SIZE, SIZE, 3), tf.uint8),
+        "initial_image": ((8, SIZE, SIZE, 3), tf.uint8),
+        "gripper_pose": ((8, 4), tf.float32),
+    }
+    assert {*critic_batches(out, "train", 8, 0).element_spec[0]} == {*observation, "action"}
+    assert {*prior_batches(out, "train", 8, 0).element_spec[0]} == {*observation}
+    assert actor_batches(out, "train", 8, 0, image_size=24).element_spec[0]["image"].shape == (8, 24, 24, 3)
+
+
+def test_a_prior_counts_the_failures_that_were_left_out(tmp_path: Path) -> None:
+    trials = [
+        dataclasses.replace(trial(index % 60, success=index % 4 == 0), trial_id=f"{index}") for index in range(400)
+    ]
+    out = convert_trials(tmp_path, trials, failures=0.25)
+    read = [reader(out, "train", 8, seed=0, epochs=1).as_numpy_iterator() for reader in (prior_batches, critic_batches)]
+    weights, labels = [], []
+    for (_, action, weight), (inputs, label) in zip(*read, strict=True):
+        np.testing.assert_array_equal(action, inputs["action"])
+        weights.append(weight)
+        labels.append(label)
+    weight, label = np.concatenate(weights), np.concatenate(labels)
+    assert weight.mean() == pytest.approx(1, abs=1e-5)
+    assert weight[label == 0][0] == pytest.approx(4 * weight[label == 1][0])
+    assert (weight * (label == 0)).sum() / weight.sum() == pytest.approx(0.75, abs=0.08)
 
 
 def test_images_labels_and_actions_stay_together(out: Path) -> None:
@@ -163,6 +195,13 @@ def test_what_is_not_there_is_refused_instead_of_searched_forever(tmp_path: Path
     with pytest.raises(UsageError, match="Balanced batches have no end"):
         critic_batches(out, "train", 8, 0, balanced=True, epochs=1)
     assert len(flat(critic_batches(out, "train", 8, 0, epochs=1))) == 2
+
+
+def test_without_failures_there_is_nothing_to_judge(tmp_path: Path) -> None:
+    out = convert_trials(tmp_path, [trial(index, success=index % 2 == 0) for index in range(50)], failures=0.0)
+    for read in (critic_batches, prior_batches):
+        with pytest.raises(UsageError, match="No failed trial in .* --failures 0.1 or more"):
+            read(out, "train", 8, seed=0)
 
 
 def test_files_are_counted_where_the_metadata_does_not_say(out: Path) -> None:
