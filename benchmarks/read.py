@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from grasp_datasets.input_pipeline import open_dataset
+from grasp_datasets.dataset import open_dataset
 from grasp_datasets.readers import actor_batches, critic_batches
 from grasp_pipelines.collect import collect
 from grasp_pipelines.convert import convert

@@ -63,7 +63,7 @@ def _manifest(run: Path) -> dict[str, Any]:
 
 def _dataset(run: Path) -> dict[str, Any] | None:
     """Metadata of the dataset that the run names, seen from the folder in which runs/ lies."""
-    from grasp_datasets.input_pipeline import open_dataset
+    from grasp_datasets.dataset import open_dataset
 
     try:
         data = json.loads((run / "config.json").read_text(encoding="utf-8"))["data"]

@@ -142,7 +142,7 @@ def _train_off_policy(
     trackers: Sequence[str],
     as_json: bool,
 ) -> None:
-    from grasp_datasets.input_pipeline import open_dataset
+    from grasp_datasets.dataset import open_dataset
 
     dataset, run = open_dataset(data), RUNS / (name or model)
     _refuse_small(data, dataset.metadata["image_size"], config.vision.image_size)

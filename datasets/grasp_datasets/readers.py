@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grasp_datasets.dataset import GraspDataset, open_dataset
 from grasp_datasets.decoding import batched, decoder, for_actor, for_critic, parser
-from grasp_datasets.input_pipeline import GraspDataset, open_dataset
 from grasp_datasets.reading_order import ReadingOrder
 from grasp_datasets.record_index import EXAMPLES, FAILURES, SUCCESSES, RecordIndex
 from grasp_datasets.tfrecord import read_record

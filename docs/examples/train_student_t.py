@@ -5,7 +5,7 @@ from pathlib import Path
 
 import student_t
 
-from grasp_datasets.input_pipeline import open_dataset
+from grasp_datasets.dataset import open_dataset
 from grasp_datasets.readers import actor_batches
 from grasp_tfp.config import load_config
 from grasp_tfp.models import bundle

@@ -11,7 +11,7 @@ import pytest
 import simplejpeg
 import tensorflow as tf
 
-from grasp_datasets.input_pipeline import load_examples
+from grasp_datasets.dataset import load_examples
 from grasp_datasets.readers import actor_batches, critic_batches, prior_batches
 from grasp_pipelines.convert import convert
 from grasp_pipelines.trial_log import TrialWriter

@@ -14,9 +14,9 @@ import pytest
 import tensorflow_datasets as tfds
 from typer.testing import CliRunner
 
+from grasp_datasets.dataset import load_examples, open_dataset
 from grasp_datasets.grasp_steps import grasp_steps_dataset_builder
 from grasp_datasets.grasp_steps.grasp_steps_dataset_builder import CONVERTERS, Builder, GraspStepsConfig
-from grasp_datasets.input_pipeline import load_examples, open_dataset
 from grasp_tfp.errors import UsageError
 from graspctl.convert import convert
 from graspctl.main import app

@@ -14,7 +14,7 @@ import pytest
 import tensorflow_datasets as tfds
 from typer.testing import CliRunner
 
-from grasp_datasets.input_pipeline import load_examples
+from grasp_datasets.dataset import load_examples
 from grasp_datasets.schema import parse
 from grasp_datasets.tfrecord import framed, read_records
 from grasp_pipelines.convert import ConversionReport, convert

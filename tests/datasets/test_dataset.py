@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from grasp_datasets.input_pipeline import load_examples, open_dataset
+from grasp_datasets.dataset import load_examples, open_dataset
 from grasp_pipelines.convert import convert
 from grasp_pipelines.trial_log import TrialWriter
 from grasp_tfp.errors import UsageError
