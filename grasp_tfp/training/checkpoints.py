@@ -50,10 +50,9 @@ class Checkpoints(keras.callbacks.Callback):
     def restore(self, model: GraspNetwork) -> int:
         """Loads the last state, if there is one; returns how many steps it had made."""
         model.optimizer.build(model.trainable_variables)
-        if self._best.exists():
+        if self._last.exists():
             loss, _ = self.restore_best(model)
             self._best_loss = float("inf") if loss is None else loss
-        if self._last.exists():
             model.load_weights(self._last)
         return int(model.optimizer.iterations)
 
@@ -72,11 +71,14 @@ class Checkpoints(keras.callbacks.Callback):
                 self._best_loss, self._waited = self._best_loss if loss is None else loss, 0
                 _save(model, self._best)
             self._save_average(model)
-        _save(model, self._last)
         if self._patience and self._waited >= self._patience:
             model.stop_training = True
         if logs is not None and loss is not None:
             logs[f"val_{model.criterion}"] = loss
+
+    def keep_last(self) -> keras.callbacks.Callback:
+        """A callback that keeps the last state, behind all that record an epoch: a crash repeats it for them."""
+        return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: _save(self.model, self._last))
 
     def _loss(self, model: GraspNetwork) -> float | None:
         if self._validation is None:

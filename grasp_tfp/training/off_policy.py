@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from grasp_tfp.config import TrainConfig
+from grasp_tfp.files import in_one_piece
 from grasp_tfp.models import bundle
 from grasp_tfp.models.network import GraspNetwork
 from grasp_tfp.training.checkpoints import Checkpoints
@@ -100,6 +101,7 @@ def train(
         *callbacks,
         keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False),
         _History(run / "history.csv"),
+        checkpoints.keep_last(),
         _Steps(config.steps, progress),
     ]
     with fastest_precision():
@@ -179,6 +181,15 @@ class _History(keras.callbacks.Callback):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Drops the row of an epoch that is to be repeated."""
+        if self._path.exists():
+            done = int(self.model.optimizer.iterations)
+            header, *rows = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [row for row in rows if row.endswith("\n") and int(row.split(",")[0]) <= done]
+            with in_one_piece(self._path) as partial:
+                partial.write_text("".join([header, *kept]), encoding="utf-8")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         row = {"step": int(self.model.optimizer.iterations)} | (logs or {})

@@ -54,6 +54,7 @@ def test_a_run_without_validation_keeps_its_last_average(tmp_path: Path) -> None
     for steps in (10, 20):
         after(actor, steps)
         keep.on_epoch_end(0)
+        keep.keep_last().on_epoch_end(0, {})
     after(actor, 30)
     assert keep.restore_best(actor) == (None, 20)
     assert Checkpoints(tmp_path, None).restore(network()) == 20

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +11,7 @@ from grasp_tfp.config import load_config
 from grasp_tfp.models import bundle
 from grasp_tfp.models.actor import build_actor
 from grasp_tfp.training import off_policy
+from grasp_tfp.training.checkpoints import Checkpoints
 from grasp_tfp.training.off_policy import TrainingReport, optimizer, train
 
 SMALL = (
@@ -101,6 +103,30 @@ def test_a_run_goes_on_from_the_weights_and_statistics_of_another(tmp_path: Path
     assert alone.validation_loss is not None and report.validation_loss is not None
     assert alone.validation_loss > report.validation_loss + 0.5
     np.testing.assert_array_equal(second.action_mean, first.action_mean)
+
+
+@pytest.mark.parametrize("where", ["before the epoch is recorded", "after it"])
+def test_an_epoch_that_was_cut_off_is_recorded_once(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(off_policy, "EPOCH_STEPS", 10)
+    fitted(tmp_path / "whole", 40)
+
+    def cut(epoch: int, logs: dict[str, float]) -> None:
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    monitor = keras.callbacks.LambdaCallback(on_epoch_end=cut)
+    config = load_config("laptop", None, [*SMALL, "train.steps=40"])
+    data = batches(0, endless=True), batches(1, endless=False)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        if where == "after it":
+            patch.setattr(Checkpoints, "keep_last", lambda _: monitor)
+        first = [] if where == "after it" else [monitor]
+        train(build_actor(config, "mof"), *data, tmp_path / "cut", callbacks=first)
+    fitted(tmp_path / "cut", 40)
+    whole, again = ((tmp_path / name / "history.csv").read_text() for name in ("whole", "cut"))
+    assert again == whole
 
 
 def test_the_best_average_is_kept_and_not_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
