@@ -7,7 +7,7 @@ TORCH := .venv-torch
 
 # Trials of the policy so far, and a training that goes on from its weights with all trials there are.
 round = "collect --sim --task bottles --policy runs/mof-$(1) --seed $(2) --trials $(3)" "convert logs/ out-$(2)/" \
-	"train mof --from runs/mof-$(1) --data out-$(2)/ --name mof-$(2) --set train.steps=9000" \
+	"train mof --from runs/mof-$(1) --data out-$(2)/ --name mof-$(2) --set train.steps=$(4)" \
 	"eval --sim --run runs/mof-$(2) --task bottles -n 1000"
 
 # Each in a folder of its own, from nothing. The same line again continues one that was interrupted; the time of a stage
@@ -16,7 +16,7 @@ demo: STAGES := "collect --sim" "convert logs/ out/" "train mof" "eval --robot k
 headline: STAGES := "collect --sim --trials 300000" "convert logs/ out/" "train mof --set train.steps=9000" "eval --sim -n 2000"
 headline-bottles: STAGES := "collect --sim --task bottles --trials 200000" "convert logs/ out-1/" \
 	"train mof --data out-1/ --name mof-1 --set train.steps=5000" "eval --sim --run runs/mof-1 --task bottles -n 1000" \
-	$(call round,1,2,60000) $(call round,2,3,80000) $(call round,3,4,120000) \
+	$(call round,1,2,80000,9000) $(call round,2,3,120000,9000) $(call round,3,4,160000,15000) \
 	"eval --sim --run runs/mof-4 --task bottles-heldout -n 1000"
 
 demo headline headline-bottles: $(READY)

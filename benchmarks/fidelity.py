@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import numpy as np
+import pybullet
 from numpy.typing import NDArray
 
 from grasp_tfp.sim.full_arm import FullArmWorld
@@ -77,6 +78,11 @@ class WithoutExits(GraspWorld):
 
     def _closed(self, gripper: int) -> bool:
         return False
+
+    def _step(self, seconds: float, watched: Callable[[], Floats]) -> NDArray[np.bool_]:
+        for _ in range(round(seconds / self.time_step)):
+            pybullet.stepSimulation(physicsClientId=self._client)
+        return np.zeros(len(watched()), bool)
 
 
 WORLDS: dict[str, Callable[[], GraspWorld]] = {

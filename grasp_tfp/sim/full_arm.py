@@ -7,6 +7,7 @@ several times more, and no label in the data comes from it.
 
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,8 @@ class FullArmWorld(GraspWorld):
             raise GraspError(f"Cannot grasp at {where}: the arm does not reach it. Choose a pose near the tray.")
         return angles
 
-    def _move(self, gripper: int, height: float, speed: float) -> None:
+    def _move(self, gripper: int, height: float, speed: float, watched: Callable[[], Floats]) -> NDArray[np.bool_]:
+        """All the way."""
         start, distance = self._pose[2], abs(height - self._height(gripper))
         last = self._angles(start)
         for step in range(1, round((distance / speed + 0.04) / self.time_step) + 1):
@@ -95,6 +97,7 @@ class FullArmWorld(GraspWorld):
             last = angles
         self._pose[2] = height
         self._hold(gripper, last, np.zeros(7))
+        return np.zeros(len(watched()), bool)
 
     def _hold(self, gripper: int, angles: Floats, velocities: Floats) -> None:
         pybullet.setJointMotorControlArray(

@@ -9,6 +9,8 @@ labels agree with a finer reference.
 
 import dataclasses
 import itertools
+from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 
 import numpy as np
@@ -39,6 +41,12 @@ ON_TOP = 0.005
 
 CLEAR = 0.002
 """A finger comes down this far from every object and wall without touching one [m]."""
+
+STILL, FOR = 1e-4, 1 / 30
+"""What moves by less [m] in this time [s] has come to rest, and the rest of the motion need not be simulated."""
+
+CHECKS = 4
+"""How often in that time it is looked at."""
 
 ITERATIONS, ROUND_ITERATIONS = 50, 100
 """Of the contact solver in each step, and where something round may roll."""
@@ -131,14 +139,16 @@ class GraspWorld:
         clear = not wall and self._clear(scene, gripper_pose)
         gripper = self._add_jaw(gripper_pose, height=self.jaw.grasp_height if clear else highest + 0.005)
         if not clear:
-            self._move(gripper, height=self.jaw.grasp_height, speed=0.6)
+            self._move(gripper, self.jaw.grasp_height, 0.6, lambda: np.array([self._height(gripper)]))
             if self._height(gripper) > self.jaw.grasp_height + BLOCKED:
                 return GraspOutcome(False, self._poses(objects), wall or "blocked")
         self._close_fingers(gripper)
         if self._closed(gripper):
             return GraspOutcome(False, self._poses(objects), wall or "missed")
-        self._move(gripper, height=self.jaw.grasp_height + self.jaw.lift, speed=0.5)
+        lifted = self.jaw.grasp_height + self.jaw.lift
+        carried = self._move(gripper, lifted, 0.5, lambda: self._poses(objects)[:, 2] - self._height(gripper))
         poses = self._poses(objects)
+        poses[carried, 2] += lifted - self._height(gripper)
         held = bool(np.any(poses[:, 2] > LIFTED))
         return GraspOutcome(held, poses, "" if held else wall or "slipped")
 
@@ -146,7 +156,8 @@ class GraspWorld:
         """Where the objects are (n, 7) after some time without a jaw."""
         self._reset(scene)
         objects = [self._add_object(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True)]
-        self._step(seconds)
+        for _ in range(round(seconds / self.time_step)):
+            pybullet.stepSimulation(physicsClientId=self._client)
         return self._poses(objects)
 
     def _clear(self, scene: Scene, gripper_pose: Floats) -> bool:
@@ -247,14 +258,15 @@ class GraspWorld:
         )
         pybullet.changeConstraint(gear, gearRatio=-1, maxForce=200, erp=0.5, physicsClientId=c)
 
-    def _move(self, gripper: int, height: float, speed: float) -> None:
+    def _move(self, gripper: int, height: float, speed: float, watched: Callable[[], Floats]) -> NDArray[np.bool_]:
+        """Moves the jaw to a height [m] at a speed [m/s], until something watched has come to rest, as of `_step`."""
         c = self._client
         target = height - self._start
         distance = abs(height - self._height(gripper))
         pybullet.setJointMotorControl2(
             gripper, 0, pybullet.POSITION_CONTROL, target, force=300, maxVelocity=speed, physicsClientId=c
         )
-        self._step(distance / speed + 0.04)
+        return self._step(distance / speed + 0.04, watched)
 
     def _height(self, gripper: int) -> float:
         return self._start + float(pybullet.getJointState(gripper, 0, physicsClientId=self._client)[0])
@@ -270,15 +282,37 @@ class GraspWorld:
                 force=self.jaw.force,
                 physicsClientId=self._client,
             )
-        self._step(self.jaw.opening / 2 / speed + 0.08)
+        self._step(self.jaw.opening / 2 / speed + 0.08, lambda: self._gap(gripper))
 
     def _closed(self, gripper: int) -> bool:
-        states = pybullet.getJointStates(gripper, self.fingers, physicsClientId=self._client)
-        return bool(self.jaw.opening - states[0][0] - states[1][0] < 0.004)
+        return bool(self._gap(gripper)[0] < 0.004)
 
-    def _step(self, seconds: float) -> None:
-        for _ in range(round(seconds / self.time_step)):
-            pybullet.stepSimulation(physicsClientId=self._client)
+    def _gap(self, gripper: int) -> Floats:
+        """Distance between the fingers, (1,) [m]."""
+        states = pybullet.getJointStates(gripper, self.fingers, physicsClientId=self._client)
+        return np.array([self.jaw.opening - states[0][0] - states[1][0]])
+
+    def _step(self, seconds: float, watched: Callable[[], Floats]) -> NDArray[np.bool_]:
+        """Simulates some time, or less if something that is watched comes to rest before.
+
+        Args:
+            seconds: How long at most.
+            watched: Tells lengths (n,) [m].
+
+        Returns:
+            Which of them had come to rest, (n,).
+        """
+        steps, every = round(seconds / self.time_step), round(FOR / CHECKS / self.time_step)
+        seen = deque([watched()], maxlen=CHECKS + 1)
+        still = np.zeros(len(seen[0]), bool)
+        for done in range(0, steps, every):
+            for _ in range(min(every, steps - done)):
+                pybullet.stepSimulation(physicsClientId=self._client)
+            seen.append(watched())
+            still = (len(seen) > CHECKS) & (np.abs(seen[-1] - seen[0]) < STILL)
+            if still.any():
+                break
+        return still
 
     def _poses(self, objects: list[int]) -> Floats:
         found = [pybullet.getBasePositionAndOrientation(body, physicsClientId=self._client) for body in objects]

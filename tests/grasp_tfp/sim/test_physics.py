@@ -1,8 +1,9 @@
 """Contact: what holds, what does not, and the exits that spare it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
+import pybullet
 import pytest
 from numpy.typing import NDArray
 
@@ -69,6 +70,11 @@ class WithoutExits(GraspWorld):
 
     def _closed(self, gripper: int) -> bool:
         return False
+
+    def _step(self, seconds: float, watched: Callable[[], NDArray[np.float64]]) -> NDArray[np.bool_]:
+        for _ in range(round(seconds / self.time_step)):
+            pybullet.stepSimulation(physicsClientId=self._client)
+        return np.zeros(len(watched()), bool)
 
 
 @pytest.mark.parametrize(("task", "grasps"), [("blocks", 200), ("bottles", 60)])
