@@ -18,7 +18,6 @@ from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 
 from grasp_tfp.sim.full_arm import FullArmWorld
@@ -79,9 +78,8 @@ class WithoutExits(GraspWorld):
     def _closed(self, gripper: int) -> bool:
         return False
 
-    def _step(self, seconds: float, watched: Callable[[], Floats]) -> NDArray[np.bool_]:
-        for _ in range(round(seconds / self.time_step)):
-            pybullet.stepSimulation(physicsClientId=self._client)
+    def _until_still(self, seconds: float, watched: Callable[[], Floats]) -> NDArray[np.bool_]:
+        self._step(seconds)
         return np.zeros(len(watched()), bool)
 
 
@@ -202,7 +200,7 @@ def exits(held: dict[str, NDArray[np.bool_]], ended: list[str], missed: int, ski
     """How many labels each early exit changes: what it skips, simulated to the end of the lift."""
     closed = np.array([end == "closed on nothing" for end in ended])
     rows = {"cannot hold": (missed, skipped)}
-    for name, taken in (("closed on nothing", closed), ("descent beside everything", ~closed)):
+    for name, taken in (("closed on nothing", closed), ("descent beside everything, or at rest", ~closed)):
         rows[name] = int((held[LABELS] != held[NO_EXITS])[taken].sum()), int(taken.sum())
     print("Labels that an early exit changes: " + ", ".join(f"{name} {n} of {of}" for name, (n, of) in rows.items()))
     return {name: {"changed": changed, "of": of} for name, (changed, of) in rows.items()}

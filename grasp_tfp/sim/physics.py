@@ -42,8 +42,8 @@ ON_TOP = 0.005
 CLEAR = 0.002
 """A finger comes down this far from every object and wall without touching one [m]."""
 
-STILL, FOR = 1e-4, 1 / 30
-"""What moves by less [m] in this time [s] has come to rest, and the rest of the motion need not be simulated."""
+STILL, STILL_FOR = 1e-4, 1 / 30
+"""What moves by less [m] in this time [s] has come to rest: the rest of the jaw's motion need not be simulated."""
 
 CHECKS = 4
 """How often in that time it is looked at."""
@@ -62,7 +62,7 @@ class GraspOutcome:
 
     success: bool
     object_poses: Floats
-    """Position and quaternion (x, y, z, w) of each object at the end, (n, 7)."""
+    """Position and quaternion (x, y, z, w) of each object at the end, (n, 7); what is carried is all the way up."""
 
     failure: str = ""
     """`wall` if the jaw came down against the tray, `blocked` if on an object, `missed` if it closed on nothing,
@@ -156,8 +156,7 @@ class GraspWorld:
         """Where the objects are (n, 7) after some time without a jaw."""
         self._reset(scene)
         objects = [self._add_object(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True)]
-        for _ in range(round(seconds / self.time_step)):
-            pybullet.stepSimulation(physicsClientId=self._client)
+        self._step(seconds)
         return self._poses(objects)
 
     def _clear(self, scene: Scene, gripper_pose: Floats) -> bool:
@@ -259,14 +258,14 @@ class GraspWorld:
         pybullet.changeConstraint(gear, gearRatio=-1, maxForce=200, erp=0.5, physicsClientId=c)
 
     def _move(self, gripper: int, height: float, speed: float, watched: Callable[[], Floats]) -> NDArray[np.bool_]:
-        """Moves the jaw to a height [m] at a speed [m/s], until something watched has come to rest, as of `_step`."""
+        """Moves the jaw to a height [m] at a speed [m/s], as far as `_until_still` goes."""
         c = self._client
         target = height - self._start
         distance = abs(height - self._height(gripper))
         pybullet.setJointMotorControl2(
             gripper, 0, pybullet.POSITION_CONTROL, target, force=300, maxVelocity=speed, physicsClientId=c
         )
-        return self._step(distance / speed + 0.04, watched)
+        return self._until_still(distance / speed + 0.04, watched)
 
     def _height(self, gripper: int) -> float:
         return self._start + float(pybullet.getJointState(gripper, 0, physicsClientId=self._client)[0])
@@ -282,7 +281,7 @@ class GraspWorld:
                 force=self.jaw.force,
                 physicsClientId=self._client,
             )
-        self._step(self.jaw.opening / 2 / speed + 0.08, lambda: self._gap(gripper))
+        self._until_still(self.jaw.opening / 2 / speed + 0.08, lambda: self._gap(gripper))
 
     def _closed(self, gripper: int) -> bool:
         return bool(self._gap(gripper)[0] < 0.004)
@@ -292,7 +291,7 @@ class GraspWorld:
         states = pybullet.getJointStates(gripper, self.fingers, physicsClientId=self._client)
         return np.array([self.jaw.opening - states[0][0] - states[1][0]])
 
-    def _step(self, seconds: float, watched: Callable[[], Floats]) -> NDArray[np.bool_]:
+    def _until_still(self, seconds: float, watched: Callable[[], Floats]) -> NDArray[np.bool_]:
         """Simulates some time, or less if something that is watched comes to rest before.
 
         Args:
@@ -302,17 +301,20 @@ class GraspWorld:
         Returns:
             Which of them had come to rest, (n,).
         """
-        steps, every = round(seconds / self.time_step), round(FOR / CHECKS / self.time_step)
+        between = STILL_FOR / CHECKS
         seen = deque([watched()], maxlen=CHECKS + 1)
         still = np.zeros(len(seen[0]), bool)
-        for done in range(0, steps, every):
-            for _ in range(min(every, steps - done)):
-                pybullet.stepSimulation(physicsClientId=self._client)
+        for passed in np.arange(0, seconds, between):
+            self._step(min(between, seconds - passed))
             seen.append(watched())
             still = (len(seen) > CHECKS) & (np.abs(seen[-1] - seen[0]) < STILL)
             if still.any():
                 break
         return still
+
+    def _step(self, seconds: float) -> None:
+        for _ in range(round(seconds / self.time_step)):
+            pybullet.stepSimulation(physicsClientId=self._client)
 
     def _poses(self, objects: list[int]) -> Floats:
         found = [pybullet.getBasePositionAndOrientation(body, physicsClientId=self._client) for body in objects]

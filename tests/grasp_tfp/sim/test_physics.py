@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import pybullet
 import pytest
 from numpy.typing import NDArray
 
@@ -71,25 +70,26 @@ class WithoutExits(GraspWorld):
     def _closed(self, gripper: int) -> bool:
         return False
 
-    def _step(self, seconds: float, watched: Callable[[], NDArray[np.float64]]) -> NDArray[np.bool_]:
-        for _ in range(round(seconds / self.time_step)):
-            pybullet.stepSimulation(physicsClientId=self._client)
+    def _until_still(self, seconds: float, watched: Callable[[], NDArray[np.float64]]) -> NDArray[np.bool_]:
+        self._step(seconds)
         return np.zeros(len(watched()), bool)
 
 
-@pytest.mark.parametrize(("task", "grasps"), [("blocks", 200), ("bottles", 60)])
+@pytest.mark.parametrize(("task", "grasps"), [("blocks", 300), ("bottles", 120)])
 def test_no_early_exit_changes_a_label(world: GraspWorld, task: str, grasps: int) -> None:
     skipped = held = 0
     with WithoutExits() as slow:
         for index in range(grasps):
             rng = np.random.default_rng([6, index])
             scene, pose = find_task(task).scene(rng), random_pose(rng)
+            if index % 3 == 0:
+                pose = oracle_grasps(scene)[0] + rng.normal(size=4) * [0.01, 0.01, 0, 0.2]
             success = slow.grasp(scene, pose).success
             skipped += not may_hold(scene, pose)
             held += success
             assert success == (may_hold(scene, pose) and world.grasp(scene, pose).success)
     assert skipped > grasps / 4
-    assert held > 2
+    assert held > grasps / 5
 
 
 def test_the_outcome_does_not_depend_on_the_grasps_before_it(world: GraspWorld) -> None:
