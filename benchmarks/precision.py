@@ -1,6 +1,8 @@
 """Steps of training in float32 and in the precision that training chooses, in turns; prints a table and writes JSON.
 
-python benchmarks/precision.py [--rounds 15] [--out benchmarks/precision.json]
+Both are float32 on a CPU without tiles for bfloat16.
+
+    python benchmarks/precision.py [--rounds 15] [--out benchmarks/precision.json]
 """
 
 import argparse

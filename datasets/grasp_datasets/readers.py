@@ -108,28 +108,15 @@ def critic_batches(
     return batched(examples.map(for_critic), batch_size, reading.left(start, epochs))
 
 
-def prior_batches(
-    out: pathlib.Path,
-    split: str,
-    batch_size: int,
-    seed: int,
-    *,
-    start: int = 0,
-    epochs: int | None = None,
-    image_size: int | None = None,
-    crop: int | None = None,
-) -> Any:
+def prior_batches(out: pathlib.Path, split: str, batch_size: int, seed: int, **options: Any) -> Any:
     """Batches of all actions tried, for a prior actor (Section VII).
 
     Args:
-        out: The dataset's folder.
+        out: As of `critic_batches`, like all others.
         split: `train` or `validation`.
         batch_size: Examples in a batch, B.
         seed: Of the order and the crops.
-        start: Number of the first batch.
-        epochs: Passes over the data, the last batch filled with what is left; endless by default.
-        image_size: Height and width to resize images to, S [pixels]; they keep their size by default.
-        crop: As in `actor_batches`.
+        **options: `start`, `epochs`, `image_size` and `crop`.
 
     Returns:
         A `tf.data.Dataset` of triples: observation and action of `actor_batches`, and weights float32 (B,) of mean 1
@@ -140,7 +127,7 @@ def prior_batches(
     """
     import tensorflow as tf
 
-    batches = critic_batches(out, split, batch_size, seed, start=start, epochs=epochs, image_size=image_size, crop=crop)
+    batches = critic_batches(out, split, batch_size, seed, balanced=False, **options)
     metadata = open_dataset(out).metadata
     examples, successes = metadata["examples"][split], metadata["successful_examples"][split]
     failure = 1 / metadata["failures_kept"]

@@ -89,12 +89,7 @@ def train(
     started = time.perf_counter()
     config = model.config.train
     after = batches if callable(batches) else batches.skip
-    examples = _joined(after(0).take(ADAPT_BATCHES))
-    check_examples(*examples)
-    model.adapt(*examples)
-    if initial is not None:
-        bundle.copy_weights(initial, model)
-    model.compile(optimizer=optimizer(config), jit_compile=False)
+    _prepare(model, after(0), initial)
     checkpoints = Checkpoints(run / "checkpoints", validation, config.patience)
     every = [
         checkpoints,
@@ -129,6 +124,16 @@ def train(
         validation_loss=validation_loss,
         seconds=time.perf_counter() - started,
     )
+
+
+def _prepare(model: GraspNetwork, batches: tf.data.Dataset, initial: bundle.Bundle | None) -> None:
+    """Gives a model its statistics, the weights to begin with, and its optimizer."""
+    examples = _joined(batches.take(ADAPT_BATCHES))
+    check_examples(*examples)
+    model.adapt(*examples)
+    if initial is not None:
+        bundle.copy_weights(initial, model)
+    model.compile(optimizer=optimizer(model.config.train), jit_compile=False)
 
 
 def on_every_gpu() -> contextlib.AbstractContextManager[Any]:
