@@ -1,7 +1,7 @@
 """What a policy is worth while it learns: success on scenes of its own, and how far off its grasps are."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from grasp_tfp.models.bundle import Bundle, in_memory
 from grasp_tfp.models.network import GraspNetwork
-from grasp_tfp.policies.policy import Policy
+from grasp_tfp.policies.actor import sample_actions
+from grasp_tfp.policies.policy import Policy, observe
 from grasp_tfp.robots.sim import SimRobot
 from grasp_tfp.training.checkpoints import averaged
 from grasp_tfp.training.evaluation import Evaluation, evaluate
@@ -23,14 +24,15 @@ SEED = 2_500_000
 AT_ONCE = 25
 """Trials that run at the same time."""
 
-COLUMNS = ("success", "success_low", "success_high", "across_mm", "yaw_deg")
+COLUMNS = ("success", "success_low", "success_high", "across_mm", "yaw_deg", "entropy")
 
 
 class Monitor(keras.callbacks.Callback):
     """Evaluates the average of the weights every few epochs, always on the same scenes.
 
     What it finds goes to TensorBoard and into the epoch's logs, and so into `history.csv`: the share of the trials
-    that held with its 95 % interval, and the median error of the grasps across the object [mm] and in yaw [deg].
+    that held with its 95 % interval, the median error of the grasps across the object [mm] and in yaw [deg], and the
+    entropy of an actor's density at the first look of some trials [nat], which tells when it collapses.
 
     Args:
         folder: Where TensorBoard looks for files.
@@ -54,27 +56,28 @@ class Monitor(keras.callbacks.Callback):
         super().__init__()
         self._folder, self._network, self._task, self._make_policy = folder, network, task, make_policy
         self._every, self._trials = every, trials
-        self._policy: Policy | None = None
+        self._bundle: Bundle | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Evaluates, if it is time."""
         values = dict.fromkeys(COLUMNS, math.nan)
         if (epoch + 1) % self._every == 0:
-            found = self._evaluate()
+            found, entropy = self._evaluate()
             low, high = found.rate.interval
-            values = dict(zip(COLUMNS, (found.rate.rate, low, high, *_median_error(found)), strict=True))
+            values = dict(zip(COLUMNS, (found.rate.rate, low, high, *_median_error(found), entropy), strict=True))
             self._write(found, values)
         if logs is not None:
             logs |= values
 
-    def _evaluate(self) -> Evaluation:
-        if self._policy is None:
-            self._policy = self._make_policy(in_memory(self._network))
+    def _evaluate(self) -> tuple[Evaluation, float]:
+        if self._bundle is None:
+            self._bundle = in_memory(self._network)
         size = self._network.config.vision.image_size
         robots = [SimRobot(task=self._task, seed=SEED, image_size=size) for _ in range(AT_ONCE)]
         try:
             with averaged(self._network):
-                return evaluate(robots, self._policy, trials=self._trials)
+                entropy = _entropy(self._bundle, robots) if "actor" in self._bundle.roles else math.nan
+                return evaluate(robots, self._make_policy(self._bundle), trials=self._trials), entropy
         finally:
             for robot in robots:
                 robot.close()
@@ -87,6 +90,14 @@ class Monitor(keras.callbacks.Callback):
                 tf.summary.scalar(f"evaluation/{name}", value, step=step)
             tf.summary.histogram("evaluation/across_mm", [1000 * error.across for error in errors], step=step)
             tf.summary.histogram("evaluation/yaw_deg", np.degrees([error.yaw for error in errors]), step=step)
+
+
+def _entropy(actor: Bundle, robots: Sequence[SimRobot]) -> float:
+    for index, robot in enumerate(robots):
+        robot.begin(index)
+    rngs = [np.random.default_rng([SEED, index]) for index in range(len(robots))]
+    _, log_probs = sample_actions(actor, observe(robots), rngs)
+    return -float(np.mean(log_probs))
 
 
 def _median_error(found: Evaluation) -> tuple[float, float]:

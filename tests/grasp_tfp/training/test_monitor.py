@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from grasp_tfp.config import load_config
-from grasp_tfp.models.actor import build_actor
+from grasp_tfp.models.actor import Actor, build_actor
 from grasp_tfp.policies.actor import ActorPolicy
 from grasp_tfp.training.monitor import Monitor
 from grasp_tfp.training.off_policy import optimizer
@@ -17,14 +17,17 @@ TINY = ("vision.image_size=16", "vision.filters=[2, 2, 2, 2, 2, 2]", "vision.fea
         "vision.attended_values=0", "vision.dense=[8, 8]", "density.components=2", "density.hidden=4")  # fmt: skip
 
 
-def test_it_evaluates_every_second_epoch_and_tells_success_and_errors(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Actor:
     monkeypatch.setattr("grasp_tfp.training.monitor.AT_ONCE", 3)
     network = build_actor(load_config("laptop", None, TINY), "gmm")
     network.set_action_statistics([0, 0, -0.05, 0], [0.02] * 4)
     network.compile(optimizer=optimizer(network.config.train))
     network.optimizer.build(network.trainable_variables)
+    return network
+
+
+def test_it_evaluates_every_second_epoch_and_tells_success_and_errors(tmp_path: Path, network: Actor) -> None:
     before = [weight.copy() for weight in network.get_weights()]
     monitor = Monitor(tmp_path, network, "blocks", ActorPolicy, every=2, trials=6)
     first: dict[str, float] = {}
@@ -44,4 +47,13 @@ def test_it_evaluates_every_second_epoch_and_tells_success_and_errors(
         for event in tf.compat.v1.train.summary_iterator(str(path))
         for value in event.summary.value
     }
-    assert {"evaluation/success", "evaluation/yaw_deg", "evaluation/across_mm"} <= tags
+    assert {"evaluation/success", "evaluation/yaw_deg", "evaluation/across_mm", "evaluation/entropy"} <= tags
+
+
+def test_the_entropy_is_that_of_the_density(tmp_path: Path, network: Actor) -> None:
+    monitor = Monitor(tmp_path, network, "blocks", ActorPolicy, every=1, trials=3)
+    wide, narrow = dict[str, float](), dict[str, float]()
+    monitor.on_epoch_end(0, wide)
+    network.set_action_statistics([0, 0, -0.05, 0], [0.01] * 4)
+    monitor.on_epoch_end(1, narrow)
+    assert wide["entropy"] - narrow["entropy"] == pytest.approx(4 * math.log(2), abs=1e-3)
