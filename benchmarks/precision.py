@@ -1,6 +1,6 @@
 """Steps of training in float32 and in the precision that training chooses, in turns; prints a table and writes JSON.
 
-Both are float32 on a CPU without tiles for bfloat16.
+Both are float32 on a CPU without bfloat16.
 
     python benchmarks/precision.py [--rounds 15] [--out benchmarks/precision.json]
 """

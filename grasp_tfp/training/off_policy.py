@@ -29,6 +29,9 @@ ADAPT_BATCHES = 64
 CPU_INFO = Path("/proc/cpuinfo")
 """Where Linux says what the CPU can do."""
 
+BFLOAT16 = {"amx_bf16", "avx512_bf16"}
+"""Names of what multiplies in bfloat16: Intel's tiles, and the vectors that AMD's cores since Zen 4 have too."""
+
 Progress = Callable[[int, int, float], None]
 
 
@@ -149,9 +152,10 @@ def on_every_gpu() -> contextlib.AbstractContextManager[Any]:
 
 @contextlib.contextmanager
 def fastest_precision() -> Iterator[None]:
-    """Convolutions and products in bfloat16 on CPUs that have tiles for it (AMX); others would only emulate it."""
-    tiles = CPU_INFO.exists() and "amx_bf16" in CPU_INFO.read_text(encoding="utf-8")
-    tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": tiles})
+    """Convolutions and products in bfloat16 on CPUs that have instructions for it; others would only emulate it."""
+    known = CPU_INFO.read_text(encoding="utf-8").split() if CPU_INFO.exists() else []
+    able = not BFLOAT16.isdisjoint(known)
+    tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": able})
     try:
         yield
     finally:

@@ -55,9 +55,10 @@ def test_fit_raises_the_likelihood_of_new_scenes_and_leaves_its_records(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("flags", "bfloat16"), [("fma avx512_bf16 amx_bf16", True), ("fma avx512_bf16", False), (None, False)]
+    ("flags", "bfloat16"),
+    [("fma avx512_bf16 amx_bf16", True), ("fma avx512_bf16", True), ("fma avx512f", False), (None, False)],
 )
-def test_bfloat16_is_for_cpus_with_tiles_and_for_training_alone(
+def test_bfloat16_is_for_cpus_that_have_it_and_for_training_alone(
     flags: str | None, bfloat16: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(off_policy, "CPU_INFO", tmp_path / "cpuinfo")
