@@ -6,7 +6,7 @@ READY := .venv/ready
 TORCH := .venv-torch
 
 # Trials of the policy so far, and a training that goes on from its weights with all trials there are.
-round = "collect --sim --task bottles --policy runs/mof-$(1) --seed $(2) --trials $(3)" "convert logs/ out-$(2)/" \
+round = "collect --sim --task bottles --policy runs/mof-$(1) --seed $(2) --trials $(3)" "convert logs/ out-$(2)/ --failures 0 --views 0" \
 	"train mof --from runs/mof-$(1) --data out-$(2)/ --name mof-$(2) --set train.steps=$(4)" \
 	"eval --sim --run runs/mof-$(2) --task bottles -n 1000"
 
@@ -14,10 +14,10 @@ round = "collect --sim --task bottles --policy runs/mof-$(1) --seed $(2) --trial
 # counts from its last start.
 demo: STAGES := "collect --sim" "convert logs/ out/" "train mof" "eval --robot kuka-3"
 headline: STAGES := "collect --sim --trials 300000" "convert logs/ out/" "train mof --set train.steps=9000" "eval --sim -n 2000"
-headline-bottles: STAGES := "collect --sim --task bottles --trials 200000" "convert logs/ out-1/" \
-	"train mof --data out-1/ --name mof-1 --set train.steps=5000" "eval --sim --run runs/mof-1 --task bottles -n 1000" \
-	$(call round,1,2,80000,9000) $(call round,2,3,120000,9000) $(call round,3,4,160000,15000) \
-	"eval --sim --run runs/mof-4 --task bottles-heldout -n 1000"
+headline-bottles: STAGES := "collect --sim --task bottles --trials 200000" "convert logs/ out-1/ --failures 0 --views 12" \
+	"train mof --data out-1/ --name mof-1 --set train.steps=7000" "eval --sim --run runs/mof-1 --task bottles -n 1000" \
+	$(call round,1,2,60000,9000) $(call round,2,3,100000,20000) \
+	"eval --sim --run runs/mof-3 --task bottles-heldout -n 1000"
 
 demo headline headline-bottles: $(READY)
 	@mkdir -p $@ && cd $@ && touch times.txt && for stage in $(STAGES); do \

@@ -15,6 +15,9 @@ __all__ = ["convert"]
 FAILURES = 0.1
 """Random trials fail ten times as often as they succeed: this keeps about as many failures as successes."""
 
+VIEWS = 6
+"""As many as a random trial has looks of its own."""
+
 
 class _SplitBy(enum.StrEnum):
     """Choices of --split-by."""
@@ -37,9 +40,12 @@ def convert(
     views: Annotated[
         int,
         typer.Option(
-            "--views", min=0, help="More gripper poses to draw for each simulated success.", rich_help_panel=RARE
+            "--views",
+            min=0,
+            help="How often to see each simulated grasp again, elsewhere in the tray.",
+            rich_help_panel=RARE,
         ),
-    ] = 0,
+    ] = VIEWS,
     split_by: Annotated[
         _SplitBy,
         typer.Option(

@@ -11,6 +11,7 @@ from grasp_tfp.actions import relative_action
 from grasp_tfp.errors import GraspError
 from grasp_tfp.sim.kinematics import feasible
 from grasp_tfp.sim.renderer import Renderer
+from grasp_tfp.sim.rigid_motion import carried
 from grasp_tfp.sim.tasks import find_task, random_pose
 from grasp_tfp.success import SuccessRate
 from grasp_tfp.trial import Scene, Trial
@@ -41,7 +42,8 @@ class Batch(NamedTuple):
 class ReplayBuffer:
     """Grasps to learn from: a scene, where the fingers closed there, and whether they held.
 
-    A label depends on nothing else, so each time that a grasp is drawn it is seen from a new gripper pose.
+    A label depends on nothing else, so each time that a grasp is drawn it is carried elsewhere in the tray and seen
+    from a new gripper pose.
 
     Args:
         task: What lies in the tray; it decides where the gripper may be.
@@ -84,7 +86,8 @@ class ReplayBuffer:
         if not self.ready:
             raise GraspError(f"Nothing to learn from yet: {self.rate} of the trials held. Collect more trials.")
         success = np.arange(size) % 2 == 0 if self.keeps_failures else np.ones(size, bool)
-        grasps = [_pick(self._held if held else self._failed, rng) for held in success]
+        picked = [_pick(self._held if held else self._failed, rng) for held in success]
+        grasps = [_Grasp(*carried(grasp.scene, grasp.final_pose, self._workspace, rng)) for grasp in picked]
         poses = np.array([self._view(rng) for _ in grasps])
         pairs = [
             (self._renderer.image(grasp.scene, pose), self._renderer.initial_image(grasp.scene))

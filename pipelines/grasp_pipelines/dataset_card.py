@@ -82,19 +82,15 @@ def _examples(metadata: dict[str, Any]) -> list[str]:
 
 def _looks(metadata: dict[str, Any]) -> list[str]:
     """Where the examples are seen from."""
-    views, redrawn = metadata["views"], sum(metadata["redrawn"].values())
-    lines = []
-    if redrawn:
-        lines.append(
-            f"{redrawn} examples are later looks of a policy, from gripper poses that were drawn anew: it looks "
-            "again from where it went, which would give its grasp away."
-        )
-    if views["per_success"]:
-        lines.append(
-            f"{sum(views['examples'].values())} examples are views: {views['per_success']} more gripper poses around "
-            "each simulated success, drawn from the free space; their `step` is `num_steps` or more."
-        )
-    return lines or ["All examples are recorded steps."]
+    views = sum(metadata["views"]["examples"].values())
+    if not views:
+        return ["All examples are recorded steps."]
+    return [
+        f"{views} examples are views, drawn from simulated scenes: objects and grasp turned and shifted together, the "
+        "gripper anywhere in the free space; their `step` is `num_steps` or more. They follow each trial "
+        f"({metadata['views']['per_trial']}), and stand for the later looks of a policy, which would give its grasp "
+        "away, as it looks again from where it went."
+    ]
 
 
 def _class(metadata: dict[str, Any], split: str, successful: bool) -> tuple[int, int]:

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from grasp_pipelines import storage
-from grasp_tfp.actions import relative_action
 from grasp_tfp.trial import Trial
 
 __all__ = ["Problem", "ShardResult", "added", "count_results", "problems", "read_results", "result_file"]
@@ -64,10 +62,7 @@ class ShardResult:
     record_bytes: dict[str, int] = dataclasses.field(default_factory=collections.Counter)
     successful_record_bytes: dict[str, int] = dataclasses.field(default_factory=collections.Counter)
     views: dict[str, int] = dataclasses.field(default_factory=collections.Counter)
-    """Records in each split that are views added to the recorded steps."""
-
-    redrawn: dict[str, int] = dataclasses.field(default_factory=collections.Counter)
-    """Records in each split that are looks of a policy from elsewhere than recorded."""
+    """Records in each split that are views, and not recorded steps."""
 
     skipped: dict[str, int] = dataclasses.field(default_factory=collections.Counter)
     """Unusable trials by reason."""
@@ -79,13 +74,13 @@ class ShardResult:
         """Notes the log that is read from now on."""
         self.logs.append({"name": name, "bytes": size, "sha256": digest, "trials": 0})
 
-    def count_trial(self, trial: Trial, split: str, views: NDArray[np.float64], sizes: Sequence[int]) -> None:
+    def count_trial(self, trial: Trial, split: str, views: Sequence[Trial], sizes: Sequence[int]) -> None:
         """Counts a usable trial and its records.
 
         Args:
             trial: The trial.
             split: Where its records are.
-            views: Gripper poses (n, 4) that were added to those of its steps.
+            views: What was drawn beside its steps.
             sizes: Length of each of its records [bytes]; none if it was thinned out.
         """
         self.logs[-1]["trials"] += 1
@@ -95,12 +90,12 @@ class ShardResult:
         self.policies[trial.policy] += 1
         self.examples[split] += len(sizes)
         self.record_bytes[split] += sum(sizes)
+        self.views[split] += len(views)
         if trial.success:
             self.successful_examples[split] += len(sizes)
             self.successful_record_bytes[split] += sum(sizes)
-            self.views[split] += len(views)
         if trial.success and split == "train":
-            actions = relative_action(np.concatenate([trial.gripper_poses, views]), trial.final_pose)
+            actions = np.concatenate([one.actions for one in (trial, *views)])
             moments = [np.ones_like(actions), actions, actions**2]
             self.actions = [
                 (np.array(old) + new.sum(0)).tolist() for old, new in zip(self.actions, moments, strict=True)

@@ -19,7 +19,7 @@ from grasp_pipelines.log_chunks import Damage
 from grasp_pipelines.records import RecordSpool
 from grasp_pipelines.shard_results import ShardResult, result_file
 from grasp_pipelines.sources.source import Source
-from grasp_pipelines.steps import TrialImages, UnusableTrial, check_poses, draw_views, redraw_looks, steps_of_trial
+from grasp_pipelines.steps import TrialImages, UnusableTrial, check_poses, steps_of_trial, with_views
 from grasp_pipelines.storage import StoredFile
 from grasp_tfp.errors import UsageError
 from grasp_tfp.trial import Trial
@@ -69,8 +69,8 @@ class Settings:
     failures: float
     """Share of the failed trials to keep."""
 
-    views: int = 0
-    """More gripper poses to draw for each successful grasp."""
+    views: int
+    """Views to draw of each grasp."""
 
     split_by: str = SPLIT_BY[0]
 
@@ -188,16 +188,14 @@ class _Conversion:
         seed = self._settings.seed
         keep = is_kept(trial, self._settings.failures)
         rng = np.random.default_rng([seed, int(_hash("views", trial.trial_id).hex(), 16)])
-        views, looks = draw_views(trial, self._settings.views, rng), redraw_looks(trial, rng)
+        seen, views = with_views(trial, self._settings.views, rng) if keep else (trial, [])
         records = [
             (_hash(str(seed), step[TRIAL_ID], str(step[STEP])), serialize(step))
-            for step in (steps_of_trial(looks, self._images, views) if keep else ())
+            for step in (steps_of_trial(seen, self._images, views) if keep else ())
         ]
         for key, record in records:
             spools[split].add(key, record)
-        self.result.count_trial(looks, split, views, [len(record) for _, record in records])
-        if keep and looks is not trial:
-            self.result.redrawn[split] += looks.num_steps - 1
+        self.result.count_trial(seen, split, views, [len(record) for _, record in records])
 
 
 def _validation_sessions(logs: Sequence[StoredFile]) -> frozenset[str]:

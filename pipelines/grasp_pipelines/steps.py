@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -15,19 +16,18 @@ from grasp_tfp.errors import GraspError
 from grasp_tfp.policies.random import RandomPolicy
 from grasp_tfp.sim.geometry import WORKSPACE
 from grasp_tfp.sim.kinematics import feasible
+from grasp_tfp.sim.rigid_motion import carried
 from grasp_tfp.sim.tasks import TASKS, random_pose
 from grasp_tfp.trial import Scene, Trial
 
 __all__ = [
     "LOOKS",
-    "NO_VIEWS",
     "ImageSource",
     "TrialImages",
     "UnusableTrial",
     "check_poses",
-    "draw_views",
-    "redraw_looks",
     "steps_of_trial",
+    "with_views",
 ]
 
 Floats = NDArray[np.float64]
@@ -35,8 +35,8 @@ Floats = NDArray[np.float64]
 ImageSource = Callable[[Trial], tuple[bytes, Sequence[bytes]]]
 """Gives a trial's initial image and the image of each of its steps, as JPEG."""
 
-NO_VIEWS: Floats = np.empty((0, 4))
-"""No gripper poses but those that were recorded."""
+UNDRAWABLE = "a gripper pose or an object cannot be drawn"
+"""Why a simulated trial is of no use."""
 
 LARGEST_IMAGE = 4096
 """Height and width beyond which an image is not decoded; no camera of a cell has more [pixels]."""
@@ -81,7 +81,7 @@ class TrialImages:
             initial = self._renderer.initial_image(trial.scene)
             images = [self._renderer.image(trial.scene, pose) for pose in trial.gripper_poses]
         except GraspError as error:
-            raise UnusableTrial("a gripper pose or an object cannot be drawn") from error
+            raise UnusableTrial(UNDRAWABLE) from error
         return self._jpeg(initial), [self._jpeg(image) for image in images]
 
     @functools.cached_property
@@ -95,23 +95,20 @@ class TrialImages:
         return jpeg
 
 
-def steps_of_trial(trial: Trial, images_of: ImageSource, views: Floats = NO_VIEWS) -> Iterator[dict[str, Any]]:
+def steps_of_trial(trial: Trial, images_of: ImageSource, views: Sequence[Trial] = ()) -> Iterator[dict[str, Any]]:
     """Yields one example per step, labelled with the action from its pose to the final one.
 
     Args:
         trial: The trial.
         images_of: Where its images come from.
-        views: More gripper poses (n, 4), whose examples follow as steps from `num_steps` on.
+        views: As of `with_views`; their examples follow as steps from `num_steps` on.
 
     Raises:
         UnusableTrial: The trial has no step, a pose is not finite, or there are no images.
     """
     check_poses(trial)
-    seen = dataclasses.replace(trial, gripper_poses=np.concatenate([trial.gripper_poses, views]))
-    with np.errstate(over="ignore", invalid="ignore"):  # poses may be absurd
-        initial_image, images = images_of(seen)
-        actions = encode_action(seen.actions)
-    for step, (image, pose, action) in enumerate(zip(images, seen.gripper_poses, actions, strict=True)):
+    seen = itertools.chain.from_iterable(_seen(one, images_of) for one in (trial, *views))
+    for step, (initial_image, image, pose, action) in enumerate(seen):
         yield {
             schema.IMAGE: image,
             schema.INITIAL_IMAGE: initial_image,
@@ -123,6 +120,15 @@ def steps_of_trial(trial: Trial, images_of: ImageSource, views: Floats = NO_VIEW
             schema.NUM_STEPS: trial.num_steps,
             schema.TASK: trial.task,
         }
+
+
+def _seen(trial: Trial, images_of: ImageSource) -> Iterator[tuple[bytes, bytes, Floats, Floats]]:
+    """Initial image, image, gripper pose and encoded action of each step."""
+    with np.errstate(over="ignore", invalid="ignore"):  # poses may be absurd
+        initial_image, images = images_of(trial)
+        actions = encode_action(trial.actions)
+    for image, pose, action in zip(images, trial.gripper_poses, actions, strict=True):
+        yield initial_image, image, pose, action
 
 
 def check_poses(trial: Trial) -> None:
@@ -137,38 +143,43 @@ def check_poses(trial: Trial) -> None:
         raise UnusableTrial("a pose is not finite")
 
 
-def draw_views(trial: Trial, number: int, rng: np.random.Generator) -> Floats:
-    """More gripper poses to look at a successful grasp from, (number, 4).
+def with_views(trial: Trial, number: int, rng: np.random.Generator) -> tuple[Trial, list[Trial]]:
+    """A trial as it is to be seen, and more looks at its grasp where there is a scene to draw them from.
 
-    A step's label depends on its pose and the final pose alone, so any pose of the free space that the arm
-    reaches makes a step. Trials with recorded images, and failures, get none.
-    """
-    if not number or not trial.success or trial.images or trial.scene is None:
-        return NO_VIEWS
-    return _free_poses(trial, number, rng)
-
-
-def redraw_looks(trial: Trial, rng: np.random.Generator) -> Trial:
-    """A trial of a policy with `LOOKS` looks, all but the first from poses drawn anew, where it can be rendered.
+    A step's label depends on the objects, its pose and the final pose alone. Each view is a trial of one step: objects
+    and grasp carried elsewhere in the tray, seen from any pose of the free space that the arm reaches. Failures get as
+    many as successes, or a critic would learn which scenes were drawn.
 
     A policy looks again from where it went, and it went there because it found the grasp good: in its successes staying
-    is always right, whatever the images show, and a network that learns from them learns to stay. Gripper poses that
-    are drawn know nothing of the grasp, as those of random trials.
+    is always right, whatever the images show, and a network that learns from them learns to stay. Only the first look
+    of its trials is kept, and views make up for the others: as many as a random trial has.
+
+    Args:
+        trial: The trial.
+        number: Views to draw, beside those that make up for looks.
+        rng: The random choices.
+
+    Raises:
+        UnusableTrial: The scene cannot be drawn.
     """
-    if trial.policy == RandomPolicy.name or trial.images or trial.scene is None:
-        return trial
-    drawn = _free_poses(trial, LOOKS - 1, rng)
-    return dataclasses.replace(trial, gripper_poses=np.concatenate([trial.gripper_poses[:1], drawn]))
+    if trial.images or (scene := trial.scene) is None:
+        return trial, []
+    _check_scene(scene)
+    if trial.policy != RandomPolicy.name:
+        trial = dataclasses.replace(trial, gripper_poses=trial.gripper_poses[:1])
+        number += LOOKS - 1
+    try:
+        return trial, [_view(trial, scene, rng) for _ in range(number)]
+    except GraspError as error:
+        raise UnusableTrial(UNDRAWABLE) from error
 
 
-def _free_poses(trial: Trial, number: int, rng: np.random.Generator) -> Floats:
-    """Gripper poses of the task's free space that the arm reaches, (number, 4)."""
+def _view(trial: Trial, scene: Scene, rng: np.random.Generator) -> Trial:
     workspace = TASKS[trial.task].workspace if trial.task in TASKS else WORKSPACE
-    poses: list[Floats] = []
-    while len(poses) < number:
-        if feasible(pose := random_pose(rng, workspace)):
-            poses.append(pose)
-    return np.reshape(poses, (-1, 4))
+    there, final_pose = carried(scene, trial.final_pose, workspace, rng)
+    while not feasible(pose := random_pose(rng, workspace)):
+        pass
+    return dataclasses.replace(trial, scene=there, final_pose=final_pose, gripper_poses=pose[None])
 
 
 def _check_image(jpeg: bytes) -> None:

@@ -12,7 +12,7 @@ import simplejpeg
 
 from grasp_datasets.schema import parse
 from grasp_pipelines.convert import convert
-from grasp_pipelines.steps import LOOKS, NO_VIEWS, draw_views, redraw_looks
+from grasp_pipelines.steps import LOOKS, TrialImages, steps_of_trial, with_views
 from grasp_pipelines.trial_log import TrialWriter
 from grasp_tfp.actions import decode_action, relative_action
 from grasp_tfp.errors import UsageError
@@ -80,24 +80,18 @@ def test_two_sessions_are_one_for_each_split_and_one_is_refused(tmp_path: Path) 
         convert(write_logs(tmp_path / "one", 1, 3), tmp_path / "none", split_by="session")
 
 
-def test_views_are_steps_of_other_poses_towards_the_same_grasp(tmp_path: Path) -> None:
+def test_views_are_steps_towards_the_same_grasp_elsewhere(tmp_path: Path) -> None:
     logs = write_logs(tmp_path / "logs", 1, 30)
     for name in ("out", "again"):
         report = convert(logs, tmp_path / name, image_size=32, views=4, seed=5, workers=1)
-    assert sum(report.examples.values()) == 30 * 2 + 10 * 4
+    assert sum(report.examples.values()) == 30 * 2 + 30 * 4
     stored = metadata(tmp_path / "out")
-    assert stored["views"]["per_success"] == 4 and sum(stored["views"]["examples"].values()) == 40
+    assert stored["views"]["per_trial"] == 4 and sum(stored["views"]["examples"].values()) == 120
     found = [example for split in ("train", "validation") for example in examples(tmp_path / "out", split)]
     views = [example for example in found if example["step"] >= example["num_steps"]]
-    assert len(views) == 40 and all(view["success"] for view in views)
-    assert len({view["gripper_pose"].tobytes() for view in views}) == 40
-    for view in views:
-        written = trial(int(view["trial_id"].decode().split("-")[1]))
-        move = decode_action(view["action"])
-        np.testing.assert_allclose(move, relative_action(view["gripper_pose"], written.final_pose), atol=1e-6)
-        drawn = Renderer(32).image(SCENE, view["gripper_pose"].astype(np.float64))
-        assert np.abs(simplejpeg.decode_jpeg(view["image"]).astype(int) - drawn).mean() < 4
-        assert np.all(np.abs(view["gripper_pose"][:2] - TRAY.centre) <= WORKSPACE.half_width + 1e-6)
+    assert len(views) == 120 and sum(view["success"] for view in views) == 40
+    assert len({view["gripper_pose"].tobytes() for view in views}) == 120
+    assert len({view["initial_image"] for view in views}) > 100
     assert [(p.name, p.read_bytes()) for p in sorted((tmp_path / "out").iterdir())] == [
         (p.name, p.read_bytes()) for p in sorted((tmp_path / "again").iterdir())
     ]
@@ -107,42 +101,64 @@ def test_views_are_steps_of_other_poses_towards_the_same_grasp(tmp_path: Path) -
     np.testing.assert_allclose(stored["action"]["std"], actions.std(0), atol=1e-6)
 
 
-def test_only_simulated_successes_get_views() -> None:
+def test_a_view_shows_the_objects_where_its_label_finds_them() -> None:
+    """The block seen from above, as its label says: the middle of its pixels follows the grasp."""
+    recorded = dataclasses.replace(trial(0), final_pose=np.array([0.55, 0.0, 0.1, 0.0]))
+    _, views = with_views(recorded, 50, np.random.default_rng(0))
+    seen = list(steps_of_trial(recorded, TrialImages(64), views))[recorded.num_steps :]
+    for view, example in zip(views, seen, strict=True):
+        assert view.scene is not None
+        np.testing.assert_allclose(view.scene.poses[0, :2], view.final_pose[:2], atol=1e-9)
+        move = relative_action(view.gripper_poses[0], view.final_pose)
+        np.testing.assert_allclose(decode_action(example["action"]), move, atol=1e-6)
+        for key, drawn in (
+            ("image", Renderer(64).image(view.scene, view.gripper_poses[0])),
+            ("initial_image", Renderer(64).initial_image(view.scene)),
+        ):
+            assert np.abs(simplejpeg.decode_jpeg(example[key]).astype(int) - drawn).mean() < 4
+    assert len({tuple(view.final_pose) for view in views}) == 50
+
+
+def test_only_simulated_trials_get_views() -> None:
     rng = np.random.default_rng(0)
     pictured = dataclasses.replace(trial(0), images=(JPEG, JPEG), initial_image=JPEG)
-    assert draw_views(trial(0), 5, rng).shape == (5, 4)
-    for other in (trial(1), pictured, dataclasses.replace(trial(0), scene=None)):
-        assert draw_views(other, 5, rng) is NO_VIEWS
-    assert draw_views(trial(0), 0, rng) is NO_VIEWS
+    assert [len(with_views(each, 5, rng)[1]) for each in (trial(0), trial(1))] == [5, 5]
+    for other in (pictured, dataclasses.replace(trial(0), scene=None)):
+        seen, views = with_views(other, 5, rng)
+        assert seen is other and views == []
+    assert with_views(trial(0), 0, rng)[1] == []
 
 
 def test_views_stay_in_the_tasks_free_space() -> None:
     wide = dataclasses.replace(trial(0), task="bottles")
-    offsets = np.abs(draw_views(wide, 200, np.random.default_rng(0))[:, :2] - TRAY.centre).max()
-    assert WORKSPACE.half_width < offsets <= TASKS["bottles"].workspace.half_width
+    poses = np.concatenate([view.gripper_poses for view in with_views(wide, 200, np.random.default_rng(0))[1]])
+    assert WORKSPACE.half_width < np.abs(poses[:, :2] - TRAY.centre).max() <= TASKS["bottles"].workspace.half_width
 
 
 def test_the_later_looks_of_a_policy_are_drawn_anew() -> None:
     rng = np.random.default_rng(0)
     poses = np.array([[0.55, 0.05, 0.2, 1.0], *[[0.55, 0.0, 0.1, 0.0]] * 3])
     steered = dataclasses.replace(trial(1), policy="ensemble", gripper_poses=poses)
-    looks = redraw_looks(steered, rng).gripper_poses
-    assert np.array_equal(looks[0], poses[0]) and looks.shape == (LOOKS, 4)
-    assert len(np.unique(looks[:, :2], axis=0)) == LOOKS
-    for kept in (trial(0), dataclasses.replace(steered, images=(JPEG,) * 4, initial_image=JPEG),
+    seen, views = with_views(steered, 0, rng)
+    assert np.array_equal(seen.gripper_poses, poses[:1]) and len(views) == LOOKS - 1
+    assert len(with_views(dataclasses.replace(steered, success=True), 3, rng)[1]) == LOOKS - 1 + 3
+    for kept in (dataclasses.replace(steered, images=(JPEG,) * 4, initial_image=JPEG),
                  dataclasses.replace(steered, scene=None)):  # fmt: skip
-        assert redraw_looks(kept, rng) is kept
+        seen, views = with_views(kept, 3, rng)
+        assert seen is kept and views == []
 
 
-def test_the_card_says_what_was_drawn_anew(tmp_path: Path) -> None:
+def test_the_card_says_what_was_drawn(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     with TrialWriter(tmp_path / "logs" / "0.mcap") as writer:
         for index in range(40):
             writer.write(dataclasses.replace(trial(index), policy="exploring" if index % 2 else "random"))
-    convert(tmp_path / "logs", tmp_path / "out", image_size=16, failures=1, workers=1)
-    redrawn = 20 * (LOOKS - 1)
-    assert sum(metadata(tmp_path / "out")["redrawn"].values()) == redrawn
-    assert f"{redrawn} examples are later looks of a policy" in (tmp_path / "out" / "README.md").read_text("utf-8")
+    convert(tmp_path / "logs", tmp_path / "out", image_size=16, failures=1, views=0, workers=1)
+    drawn = 20 * (LOOKS - 1)
+    assert sum(metadata(tmp_path / "out")["views"]["examples"].values()) == drawn
+    assert f"{drawn} examples are views, drawn from simulated scenes" in (tmp_path / "out" / "README.md").read_text(
+        "utf-8"
+    )
 
 
 def test_counts_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,13 +192,15 @@ def test_the_card_says_what_the_metadata_says(tmp_path: Path) -> None:
     stored, card = metadata(tmp_path / "out"), (tmp_path / "out" / "README.md").read_text()
     held, total = stored["successful_examples"]["train"], stored["examples"]["train"]
     size, all_bytes = stored["successful_bytes"]["train"], stored["bytes"]["train"]
+    views = sum(stored["views"]["examples"].values())
+    assert views == sum(stored["examples"].values()) // 2
     for phrase in (
         "# grasp_steps 1.0.0",
         "20/60 = 33.3 % [22.7, 45.9] of the trials succeeded",
         f"| train | success | {held} | {size} |",
         f"| train | failure | {total - held} | {all_bytes - size} |",
         "25 % of the failed trials are in, chosen by a hash of their id; give each a weight of 4 to undo that.",
-        "40 examples are views: 2 more gripper poses around each simulated success",
+        f"{views} examples are views, drawn from simulated scenes",
         "a session is one log",
         f"| dx [m] | {stored['action']['mean'][0]:.6g} | {stored['action']['std'][0]:.6g} |",
         "Nothing: every trial of every log was read.",

@@ -36,8 +36,8 @@ class GraspStepsConfig(tfds.core.BuilderConfig):
     failures: float = 0.1
     """Share of the failed trials to keep."""
 
-    views: int = 0
-    """More gripper poses to draw for each simulated success."""
+    views: int = 6
+    """How often to see each simulated grasp again, elsewhere in the tray and from another gripper pose."""
 
     split_by: str = "trial"
     """What is kept in one split as a whole: `trial` or `session`."""

@@ -10,6 +10,7 @@ from grasp_tfp.errors import GraspError
 from grasp_tfp.policies.policy import run_trial
 from grasp_tfp.policies.random import RandomPolicy
 from grasp_tfp.robots.sim import SimRobot
+from grasp_tfp.sim.geometry import TRAY, WORKSPACE
 from grasp_tfp.training.replay_buffer import ReplayBuffer, endless_batches
 from grasp_tfp.trial import Trial
 
@@ -26,16 +27,18 @@ def with_success(trial: Trial, success: bool) -> Trial:
     return dataclasses.replace(trial, success=success)
 
 
-def test_every_draw_is_seen_from_another_pose_and_leads_to_the_recorded_grasp(trial: Trial) -> None:
+def test_every_draw_shows_the_recorded_grasp_elsewhere_and_from_another_pose(trial: Trial) -> None:
     buffer = ReplayBuffer("blocks", 16)
     buffer.add([with_success(trial, True), with_success(trial, False)])
     batch = buffer.draw(32, np.random.default_rng(0))
     poses = batch.observation["gripper_pose"]
     assert len(np.unique(poses, axis=0)) == 32
     reached = apply_action(poses.astype(np.float64), batch.action.astype(np.float64))
-    np.testing.assert_allclose(reached[:, :3], np.tile(trial.final_pose[:3], (32, 1)), atol=1e-5)
-    np.testing.assert_allclose(np.cos(2 * (reached[:, 3] - trial.final_pose[3])), 1, atol=1e-5)
+    np.testing.assert_allclose(reached[:, 2], trial.final_pose[2], atol=1e-5)
+    assert np.abs(reached[:, :2] - TRAY.centre).max() <= WORKSPACE.half_width + 1e-5
+    assert len(np.unique(reached.round(4), axis=0)) == 32
     assert batch.observation["image"].shape == (32, 16, 16, 3)
+    assert len(np.unique(batch.observation["initial_image"], axis=0)) == 32
     assert batch.success.all()
     assert (buffer.rate.successes, buffer.rate.trials) == (1, 2)
 
