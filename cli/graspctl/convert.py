@@ -42,7 +42,7 @@ def convert(
         typer.Option(
             "--views",
             min=0,
-            help="How often to see each simulated grasp again, elsewhere in the tray.",
+            help="How often to see each simulated training grasp again, elsewhere in the tray.",
             rich_help_panel=RARE,
         ),
     ] = VIEWS,

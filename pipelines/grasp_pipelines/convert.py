@@ -102,7 +102,7 @@ def convert(
         image_size: Height and width of the images rendered for trials without any [pixels].
         seed: Of the order of the records inside each shard, and of the views.
         failures: Share of the failed trials to keep; chosen by a hash of the trial's id.
-        views: How often to see each simulated grasp again, elsewhere in the tray and from another gripper pose.
+        views: How often to see each simulated training grasp again, elsewhere and from another gripper pose.
         split_by: What is kept in one split as a whole: `trial` or `session`, see `shards.SPLIT_BY`.
         source: Name of what reads `logs`; by default the first source that recognises it.
         overwrite: Whether to replace a dataset in `out`.

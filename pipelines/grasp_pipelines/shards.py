@@ -70,7 +70,7 @@ class Settings:
     """Share of the failed trials to keep."""
 
     views: int
-    """Views to draw of each grasp."""
+    """Views to draw of each grasp in the split `train`: validation takes recorded steps, and less time."""
 
     split_by: str = SPLIT_BY[0]
 
@@ -188,7 +188,8 @@ class _Conversion:
         seed = self._settings.seed
         keep = is_kept(trial, self._settings.failures)
         rng = np.random.default_rng([seed, int(_hash("views", trial.trial_id).hex(), 16)])
-        seen, views = with_views(trial, self._settings.views, rng) if keep else (trial, [])
+        more = self._settings.views if split == "train" else 0
+        seen, views = with_views(trial, more, rng) if keep else (trial, [])
         records = [
             (_hash(str(seed), step[TRIAL_ID], str(step[STEP])), serialize(step))
             for step in (steps_of_trial(seen, self._images, views) if keep else ())

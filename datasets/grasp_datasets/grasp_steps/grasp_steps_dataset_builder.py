@@ -37,7 +37,7 @@ class GraspStepsConfig(tfds.core.BuilderConfig):
     """Share of the failed trials to keep."""
 
     views: int = 6
-    """How often to see each simulated grasp again, elsewhere in the tray and from another gripper pose."""
+    """How often to see each simulated training grasp again, elsewhere and from another gripper pose."""
 
     split_by: str = "trial"
     """What is kept in one split as a whole: `trial` or `session`."""
