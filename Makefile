@@ -16,7 +16,7 @@ demo: STAGES := "collect --sim" "convert logs/ out/" "train mof" "eval --robot k
 headline: STAGES := "collect --sim --trials 300000" "convert logs/ out/" "train mof --set train.steps=9000" "eval --sim -n 2000"
 headline-bottles: STAGES := "collect --sim --task bottles --trials 200000" "convert logs/ out-1/ --failures 0 --views 12" \
 	"train mof --data out-1/ --name mof-1 --set train.steps=7000" "eval --sim --run runs/mof-1 --task bottles -n 1000" \
-	$(call round,1,2,60000,9000) $(call round,2,3,100000,20000) \
+	$(call round,1,2,60000,9000) $(call round,2,3,80000,15000) \
 	"eval --sim --run runs/mof-3 --task bottles-heldout -n 1000"
 
 demo headline headline-bottles: $(READY)

@@ -43,7 +43,7 @@ VARIANTS = {
     "actor of joint training": Variant("actor", ("joint",), "failures"),
     "actor and critic of joint training": Variant("actor-critic", ("joint",), "failures"),
     "actor, and a critic of its own": Variant("actor-critic", (PLAIN, "critic"), "failures"),
-    f"{VIEWS} more views of each success": Variant("actor", ("views",), "data"),
+    f"{VIEWS} more views of each grasp, elsewhere": Variant("actor", ("views",), "data"),
     "images shifted at random": Variant("actor", ("shift",), "data"),
     "colours changed at random": Variant("actor", ("photometric",), "data"),
     "samples of all looks": Variant("ensemble", (PLAIN,), "policy"),

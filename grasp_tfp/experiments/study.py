@@ -105,7 +105,7 @@ class Study:
         return part
 
     def dataset(self, task: str, trials: int, first: int = 0, views: int = 0) -> Path:
-        """The dataset of those trials, with more views around each success if asked for."""
+        """The dataset of those trials: their recorded steps, and more views of each grasp if asked for."""
         logs = self.logs(task, trials, first)
         out = logs.with_name(logs.name.replace("logs", "dataset") + (f"-views-{views}" if views else ""))
         if not out.exists():

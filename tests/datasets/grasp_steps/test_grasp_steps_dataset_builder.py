@@ -41,7 +41,7 @@ class GraspStepsTest(tfds.testing.DatasetBuilderTestCase):
     """TFDS's own test of a builder, on what `graspctl collect --sim --trials 16 --seed 20` logs."""
 
     DATASET_CLASS = Builder
-    SPLITS = {"train": 30, "validation": 6}
+    SPLITS = {"train": 54, "validation": 6}
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -60,7 +60,7 @@ def test_the_command_line_of_tfds_gives_the_same_bytes(tmp_path: Path) -> None:
     assert {name for name in ours if ".tfrecord-" in name} >= {"grasp_steps-train.tfrecord-00000-of-00001"}
     assert ours.keys() == theirs.keys()
     assert {name for name in ours if ours[name] != theirs[name]} == {"dataset_info.json"}
-    assert len(load_examples(tmp_path / "data/grasp_steps/default/1.0.0", "train", successes_only=False)["step"]) == 30
+    assert len(load_examples(tmp_path / "data/grasp_steps/default/1.0.0", "train", successes_only=False)["step"]) == 54
 
 
 def test_options_are_those_of_the_config(tmp_path: Path) -> None:
