@@ -52,7 +52,7 @@ bench-collect: $(READY)
 bench-densities: $(READY) $(TORCH)/ready
 	$(BIN)/python benchmarks/densities.py --torch $(TORCH)/bin/python
 
-# The labels against a finer simulation, against none of the early exits, and against the whole arm.
+# The labels against a finer simulation, none of the early exits, the same grasp elsewhere, and the whole arm.
 fidelity: $(READY)
 	$(BIN)/python benchmarks/fidelity.py
 

@@ -1,4 +1,5 @@
-"""Whether labels can be believed: the simulator against finer ones, against none of its early exits, against the arm.
+"""Whether labels can be believed: the simulator against finer ones, against none of its early exits, against the arm,
+and against itself elsewhere in the tray.
 
 Half of the grasps are aimed near an object, half are random ones that physics has to decide.
 Prints tables and writes JSON.
@@ -22,7 +23,8 @@ from numpy.typing import NDArray
 
 from grasp_tfp.sim.full_arm import FullArmWorld
 from grasp_tfp.sim.physics import GraspOutcome, GraspWorld, may_hold
-from grasp_tfp.sim.tasks import TASKS, find_task, oracle_grasps, random_pose
+from grasp_tfp.sim.rigid_motion import carried
+from grasp_tfp.sim.tasks import BOTTLE_WORKSPACE, TASKS, find_task, oracle_grasps, random_pose
 from grasp_tfp.success import SuccessRate
 from grasp_tfp.trial import Scene
 
@@ -36,7 +38,7 @@ EDGE = (0.002, math.radians(3))
 
 FINER, REFERENCE = "1/1920 s, 200 it", "1/960 s, 100 it"
 LABELS, FEW, COARSE, COARSER = "labels", "1/960 s, 50 it", "1/480 s, 50 it", "1/240 s, 50 it"
-NO_EXITS, ARM = "without exits", "full arm"
+NO_EXITS, ARM, ELSEWHERE = "without exits", "full arm", "elsewhere"
 
 
 class Case(NamedTuple):
@@ -83,6 +85,17 @@ class WithoutExits(GraspWorld):
         return np.zeros(len(watched()), bool)
 
 
+class Elsewhere(GraspWorld):
+    """Carries every grasp elsewhere in the tray first, as views are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rng = np.random.default_rng(0)
+
+    def grasp(self, scene: Scene, gripper_pose: Floats) -> GraspOutcome:
+        return super().grasp(*carried(scene, gripper_pose, BOTTLE_WORKSPACE, self._rng))
+
+
 WORLDS: dict[str, Callable[[], GraspWorld]] = {
     FINER: lambda: GraspWorld(time_step=1 / 1920, iterations=200),
     REFERENCE: lambda: GraspWorld(time_step=1 / 960, iterations=100),
@@ -92,6 +105,7 @@ WORLDS: dict[str, Callable[[], GraspWorld]] = {
     COARSER: lambda: GraspWorld(time_step=1 / 240, iterations=50),
     NO_EXITS: WithoutExits,
     ARM: WatchedArm,
+    ELSEWHERE: Elsewhere,
 }
 
 
@@ -178,6 +192,7 @@ def compare(
         (LABELS, FINER),
         (REFERENCE, FINER),
         (ARM, LABELS),
+        (ELSEWHERE, LABELS),
     ]
     rows: dict[str, Any] = {}
     base = SuccessRate(int(held[REFERENCE].sum()), len(cases))

@@ -20,6 +20,7 @@ from grasp_tfp.sim.scenes import scatter
 from grasp_tfp.trial import Scene
 
 __all__ = [
+    "BOTTLE_WORKSPACE",
     "TASKS",
     "Task",
     "describe_cell_of",

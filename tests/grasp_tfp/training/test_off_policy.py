@@ -54,6 +54,15 @@ def test_fit_raises_the_likelihood_of_new_scenes_and_leaves_its_records(tmp_path
     assert list((tmp_path / "late" / "tensorboard" / "train").glob("events.*"))
 
 
+def test_a_validation_ends_after_so_many_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(off_policy, "VALIDATION_BATCHES", 16)
+    good = batches(1, endless=False)
+    bad = good.map(lambda observation, action: (observation, action * np.nan))
+    config = load_config("laptop", None, [*SMALL, "train.steps=5"])
+    report = train(build_actor(config, "mof"), batches(0, endless=True), good.concatenate(bad), tmp_path)
+    assert report.validation_loss is not None and np.isfinite(report.validation_loss)
+
+
 @pytest.mark.parametrize(
     ("flags", "bfloat16"),
     [("fma avx512_bf16 amx_bf16", True), ("fma avx512_bf16", True), ("fma avx512f", False), (None, False)],
