@@ -86,10 +86,10 @@ def _looks(metadata: dict[str, Any]) -> list[str]:
     if not views:
         return ["All examples are recorded steps."]
     return [
-        f"{views} examples are views, drawn from simulated scenes: objects and grasp turned and shifted together, the "
-        "gripper anywhere in the free space; their `step` is `num_steps` or more. They follow each training trial "
-        f"({metadata['views']['per_trial']}), and stand for the later looks of a policy, which would give its grasp "
-        "away, as it looks again from where it went."
+        f"{views} examples are views, drawn from simulated scenes: objects and grasp mirrored, turned and shifted "
+        "together, the gripper anywhere in the free space; their `step` is `num_steps` or more. They follow each "
+        f"training trial ({metadata['views']['per_trial']}), and stand for the later looks of a policy, which would "
+        "give its grasp away, as it looks again from where it went."
     ]
 
 

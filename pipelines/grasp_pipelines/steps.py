@@ -14,10 +14,10 @@ from grasp_datasets import schema
 from grasp_tfp.actions import encode_action
 from grasp_tfp.errors import GraspError
 from grasp_tfp.policies.random import RandomPolicy
-from grasp_tfp.sim.geometry import WORKSPACE
+from grasp_tfp.sim.geometry import WORKSPACE, Workspace
 from grasp_tfp.sim.kinematics import feasible
 from grasp_tfp.sim.rigid_motion import carried
-from grasp_tfp.sim.tasks import TASKS, random_pose
+from grasp_tfp.sim.tasks import find_task, random_pose, task_names
 from grasp_tfp.trial import Scene, Trial
 
 __all__ = [
@@ -175,11 +175,17 @@ def with_views(trial: Trial, number: int, rng: np.random.Generator) -> tuple[Tri
 
 
 def _view(trial: Trial, scene: Scene, rng: np.random.Generator) -> Trial:
-    workspace = TASKS[trial.task].workspace if trial.task in TASKS else WORKSPACE
+    workspace = _workspace(trial.task)
     there, final_pose = carried(scene, trial.final_pose, workspace, rng)
     while not feasible(pose := random_pose(rng, workspace)):
         pass
     return dataclasses.replace(trial, scene=there, final_pose=final_pose, gripper_poses=pose[None])
+
+
+@functools.cache
+def _workspace(task: str) -> Workspace:
+    """Where the gripper may go; as with blocks if the task is unknown here."""
+    return find_task(task).workspace if task in task_names() else WORKSPACE
 
 
 def _check_image(jpeg: bytes) -> None:
