@@ -4,9 +4,13 @@ import dataclasses
 import json
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 __all__ = [
     "BLOCK",
     "CAMERA",
+    "CLEAR",
     "JAW",
     "TRAY",
     "WORKSPACE",
@@ -21,6 +25,9 @@ __all__ = [
 
 Vector = tuple[float, float, float]
 
+CLEAR = 0.002
+"""A finger comes down this far from every object and wall without touching one [m]."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Tray:
@@ -31,6 +38,10 @@ class Tray:
     wall_height: float = 0.06
     thickness: float = 0.01
     colour: Vector = (0.62, 0.64, 0.66)
+
+    def room(self, points: NDArray[np.float64]) -> float:
+        """Smallest distance of points (n, 2) from the walls, negative beyond them [m]."""
+        return self.inner_half - float(np.abs(points - self.centre).max())
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from grasp_tfp.quiet import quiet_stderr
 from grasp_tfp.sim.footprint import finger_footprints, gap, jaw_footprint
-from grasp_tfp.sim.geometry import JAW, TRAY, Box, Jaw
+from grasp_tfp.sim.geometry import CLEAR, JAW, TRAY, Box, Jaw
 from grasp_tfp.sim.objects import find_object, footprint, top
 from grasp_tfp.sim.shapes import shape_file
 from grasp_tfp.trial import Scene
@@ -38,9 +38,6 @@ BLOCKED = 0.005
 
 ON_TOP = 0.005
 """A finger that comes down this far inside the edge of a flat object stands on it [m]."""
-
-CLEAR = 0.002
-"""A finger comes down this far from every object and wall without touching one [m]."""
 
 STILL, STILL_FOR = 1e-4, 1 / 30
 """What moves by less [m] in this time [s] has come to rest: the rest of the jaw's motion need not be simulated."""
@@ -165,8 +162,7 @@ class GraspWorld:
 
     def _within_walls(self, gripper_pose: Floats) -> bool:
         """Whether the open fingers come down beside the tray's walls, so that their descent does not touch them."""
-        corners = np.array(finger_footprints(gripper_pose, self.jaw.opening, self.jaw.finger))
-        return bool(np.abs(corners - TRAY.centre).max() < TRAY.inner_half - CLEAR)
+        return TRAY.room(np.concatenate(finger_footprints(gripper_pose, self.jaw.opening, self.jaw.finger))) > CLEAR
 
     def _reset(self, scene: Scene) -> None:
         c = self._client

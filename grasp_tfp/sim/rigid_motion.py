@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from grasp_tfp.actions import wrap_yaw
 from grasp_tfp.sim.footprint import finger_footprints
-from grasp_tfp.sim.geometry import JAW, TRAY, Workspace
+from grasp_tfp.sim.geometry import CLEAR, JAW, TRAY, Workspace
 from grasp_tfp.sim.kinematics import feasible
 from grasp_tfp.sim.objects import footprint
 from grasp_tfp.trial import Scene
@@ -20,9 +20,6 @@ Floats = NDArray[np.float64]
 
 MARGIN = 0.015
 """Smallest distance of an object from a wall, as in the scenes of the tasks [m]."""
-
-CLEAR = 0.002
-"""Smallest distance of an open finger from a wall [m]."""
 
 DRAWS = 20
 """How many directions are tried."""
@@ -40,12 +37,13 @@ def carried(scene: Scene, grasp: Floats, workspace: Workspace, rng: np.random.Ge
     Returns:
         Both elsewhere; both as they are where the jaw is at a wall, or where `DRAWS` draws find no place.
     """
-    fingers = np.concatenate(finger_footprints(grasp, JAW.opening, JAW.finger)) - TRAY.centre
-    if not scene.objects or not _within_walls(fingers, CLEAR):
+    fingers = np.concatenate(finger_footprints(grasp, JAW.opening, JAW.finger))
+    if not scene.objects or TRAY.room(fingers) <= CLEAR:
         return scene, grasp
     things = zip(scene.objects, scene.poses, strict=True)
-    outlines = np.concatenate([footprint(name, pose) for name, pose in things]) - TRAY.centre
-    centres = np.concatenate([scene.poses[:, :2], grasp[None, :2]]) - TRAY.centre
+    outlines = np.concatenate([footprint(name, pose) for name, pose in things])
+    centres = np.concatenate([scene.poses[:, :2], grasp[None, :2]])
+    fingers, outlines, centres = (points - TRAY.centre for points in (fingers, outlines, centres))
     quaternions, yaw = scene.poses[:, 3:], grasp[3]
     if rng.integers(2):
         fingers, outlines, centres = (points * (1, -1) for points in (fingers, outlines, centres))
@@ -56,19 +54,14 @@ def carried(scene: Scene, grasp: Floats, workspace: Workspace, rng: np.random.Ge
         low, high = -workspace.half_width - turned.min(axis=0), workspace.half_width - turned.max(axis=0)
         if np.any(low > high):
             continue
-        shift = rng.uniform(low, high)
-        *places, place = turned + shift + TRAY.centre
+        shift = rng.uniform(low, high) + TRAY.centre
+        *places, place = turned + shift
         closed = np.array([*place, grasp[2], wrap_yaw(yaw + turn)])
-        clear = _within_walls(_rotated(fingers, turn) + shift, CLEAR)
-        if clear and _within_walls(_rotated(outlines, turn) + shift, MARGIN) and feasible(closed):
+        clear = TRAY.room(_rotated(fingers, turn) + shift) > CLEAR
+        if clear and TRAY.room(_rotated(outlines, turn) + shift) > MARGIN and feasible(closed):
             poses = np.column_stack([places, scene.poses[:, 2], _turned(quaternions, turn)])
             return Scene(scene.objects, poses), closed
     return scene, grasp
-
-
-def _within_walls(points: Floats, margin: float) -> bool:
-    """Whether points (n, 2) from the tray's centre keep a distance from the walls [m]."""
-    return bool(np.abs(points).max() < TRAY.inner_half - margin)
 
 
 def _rotated(points: Floats, turn: float) -> Floats:

@@ -142,8 +142,9 @@ def possible_grasps(name: str, pose: Floats) -> Floats:
 def _room(others: list[Floats], grasp: Floats) -> float:
     """Distance of the open fingers from the nearest other object or wall, at most `ENOUGH` [m]."""
     fingers = finger_footprints(grasp, JAW.opening, JAW.finger)
-    to_wall = TRAY.inner_half - float(np.abs(np.array(fingers) - TRAY.centre).max())
-    return min(ENOUGH, to_wall, *(gap(finger, other) for finger in fingers for other in others))
+    return min(
+        ENOUGH, TRAY.room(np.concatenate(fingers)), *(gap(finger, other) for finger in fingers for other in others)
+    )
 
 
 def _two_blocks(rng: np.random.Generator) -> Scene:

@@ -101,7 +101,7 @@ def test_views_are_training_steps_towards_the_same_grasp_elsewhere(tmp_path: Pat
 
 
 def test_a_view_shows_the_objects_where_its_label_finds_them() -> None:
-    """The block seen from above, as its label says: the middle of its pixels follows the grasp."""
+    """A grasp at a block's centre stays there, and the images are of the carried block."""
     recorded = dataclasses.replace(trial(0), final_pose=np.array([0.55, 0.0, 0.1, 0.0]))
     _, views = with_views(recorded, 50, np.random.default_rng(0))
     seen = list(steps_of_trial(recorded, TrialImages(64), views))[recorded.num_steps :]

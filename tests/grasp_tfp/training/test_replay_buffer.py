@@ -11,6 +11,9 @@ from grasp_tfp.policies.policy import run_trial
 from grasp_tfp.policies.random import RandomPolicy
 from grasp_tfp.robots.sim import SimRobot
 from grasp_tfp.sim.geometry import TRAY, WORKSPACE
+from grasp_tfp.sim.renderer import Renderer
+from grasp_tfp.sim.rigid_motion import carried
+from grasp_tfp.training import replay_buffer
 from grasp_tfp.training.replay_buffer import ReplayBuffer, endless_batches
 from grasp_tfp.trial import Trial
 
@@ -41,6 +44,21 @@ def test_every_draw_shows_the_recorded_grasp_elsewhere_and_from_another_pose(tri
     assert len(np.unique(batch.observation["initial_image"], axis=0)) == 32
     assert batch.success.all()
     assert (buffer.rate.successes, buffer.rate.trials) == (1, 2)
+
+
+def test_images_and_labels_are_of_where_the_grasp_was_carried(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert trial.scene is not None
+    there, closed = carried(trial.scene, trial.final_pose, WORKSPACE, np.random.default_rng(1))
+    assert there is not trial.scene
+    monkeypatch.setattr(replay_buffer, "carried", lambda *_: (there, closed))
+    buffer = ReplayBuffer("blocks", 16)
+    buffer.add([with_success(trial, True)])
+    batch = buffer.draw(4, np.random.default_rng(0))
+    poses = batch.observation["gripper_pose"].astype(np.float64)
+    reached = apply_action(poses, batch.action.astype(np.float64))
+    np.testing.assert_allclose(reached[:, :3], np.tile(closed[:3], (4, 1)), atol=1e-5)
+    np.testing.assert_allclose(np.cos(2 * (reached[:, 3] - closed[3])), 1, atol=1e-5)
+    np.testing.assert_array_equal(batch.observation["initial_image"][0], Renderer(16).initial_image(there))
 
 
 def test_the_same_seed_draws_the_same_batch(trial: Trial) -> None:
