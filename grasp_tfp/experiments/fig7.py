@@ -32,7 +32,7 @@ class Settings:
     """How much is done."""
 
     steps: int = 6000
-    random_trials: int = 10_000
+    random_trials: int = 30_000
     """To begin with, the same for all."""
 
     trials_per_step: float = 4.0
