@@ -14,7 +14,6 @@ from grasp_tfp.experiments.study import Command, Result, Study, Training
 
 __all__ = ["FULL", "QUICK", "TRAINED", "VARIANTS", "Settings", "Variant", "plan", "reproduce"]
 
-VIEWS = 4
 PLAIN = "plain"
 
 TRAINED = {
@@ -26,7 +25,7 @@ TRAINED = {
     "shift": ("mof", "--set", "train.random_shift=2"),
     "photometric": ("mof", "--set", "train.photometric=0.2"),
 }
-"""What is trained."""
+"""What is trained, on recorded steps but for `views`."""
 
 
 class Variant(NamedTuple):
@@ -43,7 +42,7 @@ VARIANTS = {
     "actor of joint training": Variant("actor", ("joint",), "failures"),
     "actor and critic of joint training": Variant("actor-critic", ("joint",), "failures"),
     "actor, and a critic of its own": Variant("actor-critic", (PLAIN, "critic"), "failures"),
-    f"{VIEWS} more views of each grasp, elsewhere": Variant("actor", ("views",), "data"),
+    "each grasp elsewhere in the tray": Variant("actor", ("views",), "data"),
     "images shifted at random": Variant("actor", ("shift",), "data"),
     "colours changed at random": Variant("actor", ("photometric",), "data"),
     "samples of all looks": Variant("ensemble", (PLAIN,), "policy"),
@@ -90,7 +89,7 @@ def reproduce(
         progress: Called with trainings and evaluations.
     """
     work, seeds = Study(out, graspctl, progress), range(seed, seed + settings.seeds)
-    data = {views: work.dataset(settings.task, settings.trials, views=views) for views in (0, VIEWS)}
+    data = {name: work.dataset(settings.task, settings.trials, recorded=name != "views") for name in TRAINED}
     work.trained(_training(name, one, settings, data) for one in seeds for name in TRAINED)
     found = work.results((_evaluation(label, one, settings) for one in seeds for label in VARIANTS), settings.evaluated)
     by_variant = {label: [found[_evaluation(label, one, settings).name] for one in seeds] for label in VARIANTS}
@@ -109,9 +108,8 @@ def _run(name: str, seed: int, settings: Settings) -> str:
     return f"{name}-{settings.steps}-{seed}"
 
 
-def _training(name: str, seed: int, settings: Settings, data: dict[int, Path]) -> Training:
-    dataset = data[VIEWS if name == "views" else 0]
-    words = (*TRAINED[name], "--data", str(dataset), "--seed", str(seed), "--set", f"train.steps={settings.steps}")
+def _training(name: str, seed: int, settings: Settings, data: dict[str, Path]) -> Training:
+    words = (*TRAINED[name], "--data", str(data[name]), "--seed", str(seed), "--set", f"train.steps={settings.steps}")
     return Training(_run(name, seed, settings), words, settings.task)
 
 

@@ -28,7 +28,7 @@ class Settings:
     """How much is done."""
 
     steps: int = 9000
-    trials: int = 300_000
+    trials: int = 200_000
     """Random ones, collected once for all."""
 
     seeds: int = 3

@@ -104,13 +104,14 @@ class Study:
                 os.link(path, part / path.name)
         return part
 
-    def dataset(self, task: str, trials: int, first: int = 0, views: int = 0) -> Path:
-        """The dataset of those trials: their recorded steps, and more views of each grasp if asked for."""
+    def dataset(self, task: str, trials: int, first: int = 0, *, recorded: bool = False) -> Path:
+        """The dataset of those trials as `convert` makes it, or of their recorded steps alone."""
         logs = self.logs(task, trials, first)
-        out = logs.with_name(logs.name.replace("logs", "dataset") + (f"-views-{views}" if views else ""))
+        out = logs.with_name(logs.name.replace("logs", "dataset") + ("-recorded" if recorded else ""))
         if not out.exists():
             self._show(0, 1, f"converting {trials} trials of {task}")
-            self._graspctl(["convert", f"{logs.name}/", f"{out.name}/", "--views", str(views)], out.parent)
+            views = ["--views", "0"] if recorded else []
+            self._graspctl(["convert", f"{logs.name}/", f"{out.name}/", *views], out.parent)
         return out.resolve()
 
     def trained(self, trainings: Iterable[Training]) -> None:

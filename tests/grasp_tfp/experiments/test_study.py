@@ -54,8 +54,11 @@ def test_logs_are_collected_once_and_a_part_of_them_is_linked(tmp_path: Path) ->
         ["blocks-0-000000000.mcap", "blocks-0-000001000.mcap"],
     ]
     assert commands.lines == ["collect --sim --task blocks --trials 4000 --out logs"]
-    assert work.dataset("blocks", 2000) == work.dataset("blocks", 2000)
-    assert count(commands, "convert") == 1
+    assert work.dataset("blocks", 2000) == work.dataset("blocks", 2000) != work.dataset("blocks", 2000, recorded=True)
+    assert commands.lines[1:] == [
+        "convert logs-0-2000/ dataset-0-2000/",
+        "convert logs-0-2000/ dataset-0-2000-recorded/ --views 0",
+    ]
 
 
 def test_a_training_that_ended_is_neither_trained_nor_evaluated_again(tmp_path: Path) -> None:
