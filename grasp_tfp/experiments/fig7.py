@@ -2,9 +2,11 @@
 critic that collects with CEM (Section VI-C)."""
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from grasp_tfp.experiments import study
@@ -26,6 +28,9 @@ SIGNIFICANCE = 0.05
 PAPER = 0.9
 """Success that both tasks reach in the paper."""
 
+Case = tuple[str, str]
+"""Task and method."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -42,7 +47,7 @@ class Settings:
     evaluated: int = 500
     """Trials of the evaluation at the end."""
 
-    task: str = "blocks"
+    tasks: tuple[str, ...] = ("blocks", "bottles")
 
 
 FULL = Settings()
@@ -51,7 +56,7 @@ QUICK = Settings(steps=250, random_trials=2000, trials_per_step=0.5, seeds=1, ev
 
 def plan(settings: Settings) -> str:
     """What it takes."""
-    trainings = len(METHODS) * settings.seeds
+    trainings = len(settings.tasks) * len(METHODS) * settings.seeds
     grasps = f"{settings.trials_per_step * settings.steps:.0f} grasps are collected by each"
     return f"{study.core_hours(trainings, settings.steps)}; {grasps}, which takes about as long again"
 
@@ -69,73 +74,94 @@ def reproduce(
         progress: Called with trainings.
     """
     work = Study(out, graspctl, progress)
-    logs = work.logs(settings.task, settings.random_trials).resolve()
-    found = work.results(_trainings(settings, logs, seed), settings.evaluated)
-    by_method = {
-        method: [found[_name(method, settings, one)] for one in range(seed, seed + settings.seeds)]
-        for method in METHODS
-    }
+    logs = {task: work.logs(task, settings.random_trials).resolve() for task in settings.tasks}
+    cases, seeds = list(itertools.product(settings.tasks, METHODS)), range(seed, seed + settings.seeds)
+    trainings = {(case, one): _training(case, one, logs[case[0]], settings) for one in seeds for case in cases}
+    found = work.results(trainings.values(), settings.evaluated)
+    by_case = {case: [found[trainings[case, one].name] for one in seeds] for case in cases}
     done = Reproduction(
         name="fig7",
         seed=seed,
         settings=dataclasses.asdict(settings),
-        rows=[_row(method, results) for method, results in by_method.items()],
-        verdicts=_verdicts(by_method),
-        results=study.recorded(by_method),
+        rows=[_row(case, results) for case, results in by_case.items()],
+        verdicts=_verdicts(by_case, settings),
+        results=study.recorded({": ".join(case): results for case, results in by_case.items()}),
     )
-    return write(done, _draw(by_method, settings), out)
+    return write(done, _draw(by_case, settings), out)
 
 
-def _name(method: str, settings: Settings, seed: int) -> str:
-    return f"{method.replace(', ', '-').replace(' ', '-')}-{settings.steps}-{seed}"
-
-
-def _trainings(settings: Settings, logs: Path, seed: int) -> list[Training]:
-    """One seed of all methods after the other, so that a part of the work is already a comparison."""
-    common = ("--on-policy", "--task", settings.task, "--logs", str(logs))
+def _training(case: Case, seed: int, logs: Path, settings: Settings) -> Training:
+    task, method = case
+    _, policy, words = METHODS[method]
+    common = ("--on-policy", "--task", task, "--logs", str(logs))
     pace = ("--trials-per-step", str(settings.trials_per_step), "--set", f"train.steps={settings.steps}")
-    return [
-        Training(_name(method, settings, one), (*words, *common, *pace, "--seed", str(one)), settings.task, policy)
-        for one in range(seed, seed + settings.seeds)
-        for method, (_, policy, words) in METHODS.items()
-    ]
+    name = f"{method.replace(', ', '-').replace(' ', '-')}-{task}-{settings.steps}-{seed}"
+    return Training(name, (*words, *common, *pace, "--seed", str(seed)), task, policy)
 
 
-def _row(method: str, results: list[Result]) -> dict[str, Any]:
+def _row(case: Case, results: list[Result]) -> dict[str, Any]:
     halfway, *_ = study.over_seeds([own.curve[(len(own.curve) - 1) // 2] for own in results])
-    return {"method": method} | study.row(results) | {"half-way [%]": 100 * halfway}
+    return dict(zip(("task", "method"), case, strict=True)) | study.row(results) | {"half-way [%]": 100 * halfway}
 
 
-def _verdicts(by_method: dict[str, list[Result]]) -> list[Verdict]:
-    entropy, own, random, critic = by_method.values()
-    gain, regularised = study.difference(own, random), study.difference(entropy, own)
-    same = study.difference(own, critic)
-    best = max((study.pooled(results) for results in by_method.values()), key=lambda rate: rate.rate)
+def _verdicts(by_case: dict[Case, list[Result]], settings: Settings) -> list[Verdict]:
+    of_task = {task: [by_case[task, method] for method in METHODS] for task in settings.tasks}
+    gain = {task: study.difference(own, random) for task, (_, own, random, _) in of_task.items()}
+    regularised = {task: study.difference(entropy, own) for task, (entropy, own, _, _) in of_task.items()}
+    same = {task: study.difference(own, critic) for task, (_, own, _, critic) in of_task.items()}
+    best = {task: max(map(study.pooled, results), key=lambda rate: rate.rate) for task, results in of_task.items()}
+    harder = settings.tasks[-1]
+    _, actor, _, critic = map(_early, of_task[harder])
     return [
         judge(
             "Grasps that the actor collects itself teach faster than random ones.",
-            [gain.difference > 0 and gain.p_value < SIGNIFICANCE],
-            f"At the end: {gain}.",
+            [found.difference > 0 and found.p_value < SIGNIFICANCE for found in gain.values()],
+            f"At the end: {_by_task(gain)}.",
+        ),
+        judge(
+            "More so where the random policy gets fewer successes.",
+            [gain[harder].difference > gain[settings.tasks[0]].difference],
+            ", ".join(f"{task} {100 * found.difference:+.1f} points" for task, found in gain.items()) + ".",
         ),
         judge(
             "The entropy regulariser improves training.",
-            [regularised.difference > 0 and regularised.p_value < SIGNIFICANCE],
-            f"With - without, at the end: {regularised}.",
+            [found.difference > 0 and found.p_value < SIGNIFICANCE for found in regularised.values()],
+            f"With - without, at the end: {_by_task(regularised)}.",
         ),
         judge(
             "Actor and critic reach the same success.",
-            [same.p_value >= SIGNIFICANCE],
-            f"Actor - critic with CEM, at the end: {same}.",
+            [found.p_value >= SIGNIFICANCE for found in same.values()],
+            f"Actor - critic with CEM, at the end: {_by_task(same)}.",
         ),
-        judge("The best reaches about 90 %.", [best.interval[1] >= PAPER], f"The best here: {best}."),
+        judge(
+            f"The critic improves faster at the beginning on {harder}.",
+            [critic > actor],
+            f"Mean success in the first half: critic {100 * critic:.1f} %, actor {100 * actor:.1f} %.",
+        ),
+        judge(
+            "The best reaches about 90 % in both tasks.",
+            [rate.interval[1] >= PAPER for rate in best.values()],
+            f"The best here: {_by_task(best)}.",
+        ),
     ]
 
 
-def _draw(by_method: dict[str, list[Result]], settings: Settings) -> Figure:
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
-    axes = figure.add_subplot()
-    study.draw(axes, {method: (METHODS[method][0], results) for method, results in by_method.items()})
-    grasps = f"{settings.random_trials} random grasps, then {settings.trials_per_step:g} for each step"
-    axes.set_title(f"{settings.task.capitalize()}: {grasps}")
-    axes.legend()
+def _by_task(found: dict[str, Any]) -> str:
+    return "; ".join(f"{task}: {value}" for task, value in found.items())
+
+
+def _early(results: list[Result]) -> float:
+    """The mean success in the first half of training."""
+    return float(np.mean([own.curve[: (len(own.curve) + 1) // 2] for own in results]))
+
+
+def _draw(by_case: dict[Case, list[Result]], settings: Settings) -> Figure:
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    panels = figure.subplots(1, len(settings.tasks), sharey=True, squeeze=False)[0]
+    for axes, task in zip(panels, settings.tasks, strict=True):
+        study.draw(axes, {method: (colour, by_case[task, method]) for method, (colour, _, _) in METHODS.items()})
+        axes.set_title(task)
+        axes.label_outer()
+    panels[0].legend()
+    figure.suptitle(f"{settings.random_trials} random grasps, then {settings.trials_per_step:g} for each step")
     return figure
