@@ -16,6 +16,9 @@ __all__ = ["Progress", "counted", "duration", "file_size", "print_report", "rate
 PLAIN_INTERVAL = 5.0
 """Time between two lines of progress where there is no terminal, in [s]."""
 
+SLOW = 60.0
+"""Time for a unit beyond which the rate is given by the hour [s]."""
+
 
 class Progress:
     """Progress of long work: a live bar on a terminal, a plain line every few seconds anywhere else.
@@ -28,12 +31,14 @@ class Progress:
     def __init__(self, label: str) -> None:
         self._label = label
         self._shown = time.monotonic()
-        self._first: tuple[int, float] | None = None
+        self._first: tuple[int, int, float] | None = None
         self._ended = False
         self._bar = _bar() if sys.stderr.isatty() else None
 
     def update(self, done: int, total: int, extra: str = "") -> None:
-        """Shows how far the work is, and since the first call, how fast: what an interrupted line did is not counted.
+        """Shows how far the work is, and how fast since this total was first given.
+
+        What an interrupted line did is not counted, nor the time of a stage with a total of its own.
 
         Args:
             done: Units finished so far.
@@ -41,7 +46,9 @@ class Progress:
             extra: What else is known by now, such as the success rate so far.
         """
         now = time.monotonic()
-        self._first = first, since = self._first or (done, now)
+        if self._first is None or self._first[1] != total:
+            self._first, self._ended = (done, total, now), False
+        first, _, since = self._first
         text = f"{self._label}: {_status(done, total, done - first, now - since)}{extra and f'  {extra}'}"
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, total=total, description=text, refresh=True)
@@ -113,7 +120,9 @@ def print_report(report: Any) -> None:
 def _status(done: int, total: int, new: int, elapsed: float) -> str:
     if new <= 0:
         return f"{done}/{total}" + ("  starting" if done < total else "")
-    return f"{done}/{total}  {rate(new, elapsed)}/s  {duration((total - done) * elapsed / new)} left"
+    slow = new < elapsed / SLOW
+    speed = f"{rate(3600 * new, elapsed)}/h" if slow else f"{rate(new, elapsed)}/s"
+    return f"{done}/{total}  {speed}  {duration((total - done) * elapsed / new)} left"
 
 
 def _bar() -> Any:

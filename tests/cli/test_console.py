@@ -63,6 +63,22 @@ def test_progress_of_a_continued_line_counts_what_is_new(
     ]
 
 
+def test_a_stage_with_its_own_total_does_not_slow_the_next(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = iter([0.0, 1000.0, 2000.0, 2200.0])
+    monkeypatch.setattr("graspctl.console.time.monotonic", lambda: next(now))
+    with console.Progress("reproduce fig6") as progress:
+        progress.update(0, 1, "converting")
+        progress.update(0, 36)
+        progress.update(2, 36, "mof-0")
+    assert capsys.readouterr().err.splitlines() == [
+        "reproduce fig6: 0/1  starting  converting",
+        "reproduce fig6: 0/36  starting",
+        "reproduce fig6: 2/36  36/h  56 min 40 s left  mof-0",
+    ]
+
+
 def test_progress_of_what_was_done_before_is_no_start(capsys: pytest.CaptureFixture[str]) -> None:
     with console.Progress("reproduce fig3") as progress:
         progress.update(1, 1)
