@@ -91,8 +91,7 @@ def reproduce(
     work, seeds = Study(out, graspctl, progress), range(seed, seed + settings.seeds)
     data = {name: work.dataset(settings.task, settings.trials, recorded=name != "views") for name in TRAINED}
     work.trained(_training(name, one, settings, data) for one in seeds for name in TRAINED)
-    found = work.results((_evaluation(label, one, settings) for one in seeds for label in VARIANTS), settings.evaluated)
-    by_variant = {label: [found[_evaluation(label, one, settings).name] for one in seeds] for label in VARIANTS}
+    by_variant = work.results(lambda label, one: _evaluation(label, one, settings), VARIANTS, seeds, settings.evaluated)
     done = Reproduction(
         name="ablation",
         seed=seed,

@@ -61,11 +61,10 @@ def reproduce(
     """
     work = Study(out, graspctl, progress)
     data = work.dataset(settings.task, settings.trials)
-    found = work.results(_trainings(settings, data, seed), settings.evaluated)
-    by_method = {
-        method: [found[_name(method, settings, one)] for one in range(seed, seed + settings.seeds)]
-        for method in METHODS
-    }
+    seeds = range(seed, seed + settings.seeds)
+    by_method = work.results(
+        lambda method, one: _training(method, one, data, settings), METHODS, seeds, settings.evaluated
+    )
     done = Reproduction(
         name="fig5",
         seed=seed,
@@ -77,21 +76,11 @@ def reproduce(
     return write(done, _draw(by_method), out)
 
 
-def _name(method: str, settings: Settings, seed: int) -> str:
-    return f"{method.lower().replace(', ', '-').replace(' ', '-')}-{settings.steps}-{seed}"
-
-
-def _trainings(settings: Settings, data: Path, seed: int) -> list[Training]:
-    """One seed of all methods after the other, so that a part of the work is already a comparison."""
-    return [
-        Training(
-            _name(method, settings, one),
-            (*words, "--data", str(data), "--seed", str(one), "--set", f"train.steps={settings.steps}"),
-            settings.task,
-        )
-        for one in range(seed, seed + settings.seeds)
-        for method, (_, words) in METHODS.items()
-    ]
+def _training(method: str, seed: int, data: Path, settings: Settings) -> Training:
+    _, words = METHODS[method]
+    common = ("--data", str(data), "--seed", str(seed), "--set", f"train.steps={settings.steps}")
+    name = f"{method.lower().replace(', ', '-').replace(' ', '-')}-{settings.steps}-{seed}"
+    return Training(name, (*words, *common), settings.task)
 
 
 def _verdicts(by_method: dict[str, list[Result]]) -> list[Verdict]:

@@ -68,9 +68,9 @@ def reproduce(
         for one in reversed(seeds)
         for size in settings.sizes
     }
-    trainings = {(case, one): _training(case, one, data[(*case[:2], one)], settings) for one in seeds for case in cases}
-    found = work.results(trainings.values(), settings.evaluated)
-    by_case = {case: [found[trainings[case, one].name] for one in seeds] for case in cases}
+    by_case = work.results(
+        lambda case, one: _training(case, one, data[(*case[:2], one)], settings), cases, seeds, settings.evaluated
+    )
     done = Reproduction(
         name="fig6",
         seed=seed,

@@ -76,9 +76,9 @@ def reproduce(
     work = Study(out, graspctl, progress)
     logs = {task: work.logs(task, settings.random_trials).resolve() for task in settings.tasks}
     cases, seeds = list(itertools.product(settings.tasks, METHODS)), range(seed, seed + settings.seeds)
-    trainings = {(case, one): _training(case, one, logs[case[0]], settings) for one in seeds for case in cases}
-    found = work.results(trainings.values(), settings.evaluated)
-    by_case = {case: [found[trainings[case, one].name] for one in seeds] for case in cases}
+    by_case = work.results(
+        lambda case, one: _training(case, one, logs[case[0]], settings), cases, seeds, settings.evaluated
+    )
     done = Reproduction(
         name="fig7",
         seed=seed,

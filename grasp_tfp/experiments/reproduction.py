@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from grasp_tfp.experiments.picture import save_picture
 from grasp_tfp.files import write_json
 
-__all__ = ["Progress", "Reproduction", "Verdict", "finished", "judge", "table", "write"]
+__all__ = ["Progress", "Reproduction", "Verdict", "finished", "judge", "kept", "table", "write"]
 
 Progress = Callable[[int, int, str], None]
 """Called with the units of work done, the units in all, and what is being done."""
@@ -63,22 +63,27 @@ def judge(claim: str, held: Iterable[bool], evidence: str) -> Verdict:
     return Verdict(claim, status, evidence)
 
 
+def kept(path: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """The result of a part of the work that was finished with these settings before; None if it was not."""
+    if not path.exists():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return dict(found["result"]) if found["settings"] == json.loads(json.dumps(settings)) else None
+
+
 def finished(path: Path, settings: dict[str, Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The result of a part of the work: read if it was finished with the same settings before, else computed and kept.
+    """The result of a part of the work: what was `kept` of it, else computed and kept.
 
     Args:
         path: JSON file of this part.
         settings: Everything that decides its result.
         compute: Does the work; its result must survive JSON.
     """
-    wanted = json.loads(json.dumps(settings))
-    if path.exists():
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["settings"] == wanted:
-            return dict(kept["result"])
-    result = compute()
-    write_json(path, {"settings": wanted, "result": result}, indent=1)
-    return dict(json.loads(json.dumps(result)))
+    found = kept(path, settings)
+    if found is None:
+        found = dict(json.loads(json.dumps(compute())))
+        write_json(path, {"settings": settings, "result": found}, indent=1)
+    return found
 
 
 def write(reproduction: Reproduction, figure: Figure, out: Path) -> Reproduction:

@@ -6,16 +6,16 @@ import dataclasses
 import functools
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
 from scipy.stats import t
 
 from grasp_tfp.comparison import PairedComparison, compare
-from grasp_tfp.experiments.reproduction import Progress, finished
+from grasp_tfp.experiments.reproduction import Progress, finished, kept
 from grasp_tfp.success import SuccessRate
 
 __all__ = [
@@ -35,6 +35,8 @@ __all__ = [
 
 Command = Callable[[Sequence[str], Path], dict[str, Any]]
 """Runs a line of graspctl in a folder; returns what its --json printed."""
+
+Case = TypeVar("Case", bound=Hashable)
 
 LOG_TRIALS = 1000
 """Trials in a log of `collect`."""
@@ -116,39 +118,64 @@ class Study:
 
     def trained(self, trainings: Iterable[Training]) -> None:
         """Trains as many at a time as there are cores."""
-        self._together({training.name: functools.partial(self._train, training) for training in trainings})
+        named = {own.name: own for own in trainings}
+        missing = {name: own for name, own in named.items() if not self._bundle(name).exists()}
+        self._together({name: functools.partial(self._train, own) for name, own in missing.items()}, len(named))
 
-    def results(self, trainings: Iterable[Training], trials: int) -> dict[str, Result]:
+    def results(
+        self, training: Callable[[Case, int], Training], cases: Collection[Case], seeds: Iterable[int], trials: int
+    ) -> dict[Case, list[Result]]:
         """Trains and evaluates, as many at a time as there are cores.
 
-        Args:
-            trainings: What to train.
-            trials: How many trials to evaluate each with at the end, all on the same scenes.
-        """
-        return self._together({own.name: functools.partial(self._result, own, trials) for own in trainings})
+        One seed of all cases after the other, so that a part of the work is already a comparison.
 
-    def _together(self, parts: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+        Args:
+            training: What to train of a case with a seed.
+            cases: What is compared.
+            seeds: Of each case.
+            trials: How many to evaluate each with at the end, all on the same scenes.
+
+        Returns:
+            By case, one result for each seed.
+        """
+        wanted = {(case, seed): training(case, seed) for seed in seeds for case in cases}
+        named = {own.name: own for own in wanted.values()}
+        before = {name: found for name, own in named.items() if (found := kept(*self._part(own, trials)))}
+        missing = {name: own for name, own in named.items() if name not in before}
+        parts = {name: functools.partial(self._result, own, trials) for name, own in missing.items()}
+        done = before | self._together(parts, len(named))
+        by_case: dict[Case, list[Result]] = {case: [] for case in cases}
+        for (case, _), own in wanted.items():
+            by_case[case].append(_read(done[own.name]))
+        return by_case
+
+    def _together(self, parts: Mapping[str, Callable[[], Any]], total: int) -> dict[str, Any]:
+        """What each part returns; the others of the total were done before."""
         done = dict[str, Any]()
-        self._show(0, len(parts), "")
+        self._show(total - len(parts), total, "")
         with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             running = {pool.submit(part): name for name, part in parts.items()}
             try:
                 for ended in concurrent.futures.as_completed(running):
                     done[running[ended]] = ended.result()
-                    self._show(len(done), len(parts), running[ended])
+                    self._show(total - len(parts) + len(done), total, running[ended])
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        return {name: done[name] for name in parts}
+        return done
 
-    def _result(self, training: Training, trials: int) -> Result:
-        settings = dataclasses.asdict(training) | {"trials": trials}
-        part = self._folder / "results" / f"{training.name}.json"
-        found = finished(part, settings, lambda: self._evaluate(training, trials))
-        return Result(tuple(found["steps"]), tuple(found["curve"]), tuple(map(bool, found["successes"])))
+    def _part(self, training: Training, trials: int) -> tuple[Path, dict[str, Any]]:
+        """Where the result of a training is kept, and what decides it."""
+        return self._folder / "results" / f"{training.name}.json", dataclasses.asdict(training) | {"trials": trials}
+
+    def _result(self, training: Training, trials: int) -> dict[str, Any]:
+        return finished(*self._part(training, trials), lambda: self._evaluate(training, trials))
+
+    def _bundle(self, run: str) -> Path:
+        return self._folder / "runs" / run / "bundle"
 
     def _train(self, training: Training) -> None:
-        if training.words and not (self._folder / "runs" / training.name / "bundle").exists():
+        if training.words and not self._bundle(training.name).exists():
             self._graspctl(["train", *training.words, "--name", training.name], self._folder)
 
     def _evaluate(self, training: Training, trials: int) -> dict[str, Any]:
@@ -166,6 +193,10 @@ class Study:
     def _show(self, done: int, total: int, what: str) -> None:
         if self._progress:
             self._progress(done, total, what)
+
+
+def _read(found: dict[str, Any]) -> Result:
+    return Result(tuple(found["steps"]), tuple(found["curve"]), tuple(map(bool, found["successes"])))
 
 
 def _looks(history: Path) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ import pytest
 
 from grasp_tfp.errors import GraspError
 from grasp_tfp.experiments import ablation, fig5, fig6, fig7, study
-from grasp_tfp.experiments.study import Study, Training
+from grasp_tfp.experiments.study import Result, Study, Training
 
 
 class Commands:
@@ -47,6 +47,10 @@ def count(commands: Commands, word: str) -> int:
     return sum(line.startswith(word) for line in commands.lines)
 
 
+def training(model: str, seed: int) -> Training:
+    return Training(f"{model}-{seed}", (model, "--seed", str(seed)), "blocks")
+
+
 def test_logs_are_collected_once_and_a_part_of_them_is_linked(tmp_path: Path) -> None:
     commands = Commands(lambda run: 0)
     work = Study(tmp_path, commands, None)
@@ -65,13 +69,22 @@ def test_logs_are_collected_once_and_a_part_of_them_is_linked(tmp_path: Path) ->
 
 def test_a_training_that_ended_is_neither_trained_nor_evaluated_again(tmp_path: Path) -> None:
     commands = Commands(lambda run: 0.5)
-    training = Training("mof-0", ("mof", "--seed", "0"), "blocks")
-    first = Study(tmp_path, commands, None).results([training], 10)["mof-0"]
+    shown: list[tuple[int, int, str]] = []
+
+    def results(seeds: int, trials: int) -> list[Result]:
+        work = Study(tmp_path, commands, lambda *state: shown.append(state))
+        return work.results(training, ["mof"], range(seeds), trials)["mof"]
+
+    [first] = results(1, 10)
     assert (first.steps, first.curve, str(first.rate)) == ((500, 1000), (0.25, 0.5), "5/10 = 50.0 % [23.7, 76.3]")
-    assert Study(tmp_path, commands, None).results([training], 10)["mof-0"] == first
+    assert results(1, 10) == [first]
     assert (count(commands, "train"), count(commands, "eval")) == (1, 1)
-    Study(tmp_path, commands, None).results([training], 20)
+    results(1, 20)
     assert (count(commands, "train"), count(commands, "eval")) == (1, 2)
+    shown.clear()
+    assert len(results(2, 20)) == 2
+    assert (count(commands, "train"), count(commands, "eval")) == (2, 3)
+    assert shown == [(1, 2, ""), (2, 2, "mof-1")]
 
 
 def test_a_command_that_fails_ends_the_study(tmp_path: Path) -> None:
@@ -79,7 +92,7 @@ def test_a_command_that_fails_ends_the_study(tmp_path: Path) -> None:
         raise GraspError("The disk is full.")
 
     with pytest.raises(GraspError, match="The disk is full"):
-        Study(tmp_path, fail, None).results([Training("a", ("mof",), "blocks")], 10)
+        Study(tmp_path, fail, None).results(training, ["mof"], [0], 10)
 
 
 def test_the_interval_over_seeds_is_students(tmp_path: Path) -> None:
