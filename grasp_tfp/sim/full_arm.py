@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from grasp_tfp.errors import GraspError
 from grasp_tfp.quiet import quiet_stderr
+from grasp_tfp.sim.bodies import FINGER_MASS, PALM_MASS, hold_open
 from grasp_tfp.sim.geometry import JAW, Jaw, Vector
 from grasp_tfp.sim.kinematics import FLANGE, joint_angles
-from grasp_tfp.sim.physics import FINGER_MASS, PALM_MASS, GraspWorld
+from grasp_tfp.sim.physics import GraspWorld
 from grasp_tfp.trial import Scene
 
 with quiet_stderr():
@@ -72,7 +73,7 @@ class FullArmWorld(GraspWorld):
         body: int = pybullet.loadURDF(str(self._urdf), useFixedBase=1, flags=flags, physicsClientId=c)
         for joint, angle in zip(ARM, self._angles(height), strict=True):
             pybullet.resetJointState(body, joint, angle, physicsClientId=c)
-        self._hold_open(body)
+        hold_open(c, self.jaw, body, self.fingers)
         self._hold(body, self._angles(height), np.zeros(7))
         return body
 

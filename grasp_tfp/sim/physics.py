@@ -17,16 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_tfp.quiet import quiet_stderr
+from grasp_tfp.sim.bodies import GANTRY_FINGERS, add_gantry, add_object, add_tray
 from grasp_tfp.sim.footprint import finger_footprints, gap, jaw_footprint
 from grasp_tfp.sim.geometry import CLEAR, JAW, TRAY, Box, Jaw
 from grasp_tfp.sim.objects import find_object, footprint, top
-from grasp_tfp.sim.shapes import shape_file
 from grasp_tfp.trial import Scene
 
 with quiet_stderr():
     import pybullet
 
-__all__ = ["FINGER_MASS", "LIFTED", "PALM_MASS", "GraspOutcome", "GraspWorld", "excluded", "may_hold"]
+__all__ = ["LIFTED", "GraspOutcome", "GraspWorld", "excluded", "may_hold"]
 
 Floats = NDArray[np.float64]
 
@@ -47,10 +47,6 @@ CHECKS = 4
 
 ITERATIONS, ROUND_ITERATIONS = 50, 100
 """Of the contact solver in each step, and where something round may roll."""
-
-PALM_MASS = 0.1
-FINGER_MASS = 0.1
-"""[kg]"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +100,7 @@ class GraspWorld:
         iterations: Of the contact solver in each step; what the objects need if unset.
     """
 
-    fingers = (1, 2)
+    fingers = GANTRY_FINGERS
     """Links of the two fingers."""
 
     def __init__(self, jaw: Jaw = JAW, time_step: float = 1 / 960, iterations: int | None = None) -> None:
@@ -130,7 +126,7 @@ class GraspWorld:
     def grasp(self, scene: Scene, gripper_pose: Floats) -> GraspOutcome:
         """Descends at `gripper_pose` (4,), closes, lifts, and looks whether an object came along."""
         self._reset(scene)
-        objects = [self._add_object(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True)]
+        objects = [add_object(self._client, name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True)]
         highest = max(top(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True))
         wall = "" if self._within_walls(gripper_pose) else "wall"
         clear = not wall and self._clear(scene, gripper_pose)
@@ -152,7 +148,7 @@ class GraspWorld:
     def settle(self, scene: Scene, seconds: float) -> Floats:
         """Where the objects are (n, 7) after some time without a jaw."""
         self._reset(scene)
-        objects = [self._add_object(name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True)]
+        objects = [add_object(self._client, name, pose) for name, pose in zip(scene.objects, scene.poses, strict=True)]
         self._step(seconds)
         return self._poses(objects)
 
@@ -176,82 +172,11 @@ class GraspWorld:
             enableConeFriction=0,
             physicsClientId=c,
         )
-        half, wall = TRAY.inner_half, TRAY.thickness / 2
-        x, y = TRAY.centre
-        boxes = [((half + 2 * wall, half + 2 * wall, wall), (x, y, -wall))]
-        for sign in (-1, 1):
-            side, height = sign * (half + wall), TRAY.wall_height / 2
-            boxes.append(((wall, half + 2 * wall, height), (x + side, y, height)))
-            boxes.append(((half, wall, height), (x, y + side, height)))
-        shape = pybullet.createCollisionShapeArray(
-            shapeTypes=[pybullet.GEOM_BOX] * len(boxes),
-            halfExtents=[half_extents for half_extents, _ in boxes],
-            collisionFramePositions=[position for _, position in boxes],
-            physicsClientId=c,
-        )
-        body = pybullet.createMultiBody(0, shape, -1, useMaximalCoordinates=1, physicsClientId=c)
-        pybullet.changeDynamics(body, -1, lateralFriction=0.6, physicsClientId=c)
-
-    def _add_object(self, name: str, pose: Floats) -> int:
-        thing, c = find_object(name), self._client
-        if isinstance(thing, Box):
-            shape = pybullet.createCollisionShape(pybullet.GEOM_BOX, halfExtents=thing.half_extents, physicsClientId=c)
-        else:
-            file = str(shape_file(name, thing))
-            shape = pybullet.createCollisionShape(pybullet.GEOM_MESH, fileName=file, physicsClientId=c)
-        body: int = pybullet.createMultiBody(
-            thing.mass, shape, -1, pose[:3], pose[3:], useMaximalCoordinates=1, physicsClientId=c
-        )
-        pybullet.changeDynamics(body, -1, lateralFriction=0.6, physicsClientId=c)
-        return body
+        add_tray(c)
 
     def _add_jaw(self, pose: Floats, height: float) -> int:
-        jaw, c = self.jaw, self._client
-        finger = pybullet.createCollisionShape(
-            pybullet.GEOM_BOX, halfExtents=[size / 2 for size in jaw.finger], physicsClientId=c
-        )
-        palm = pybullet.createCollisionShape(
-            pybullet.GEOM_BOX, halfExtents=[size / 2 for size in jaw.palm], physicsClientId=c
-        )
-        offset, up = (jaw.opening + jaw.finger[0]) / 2, jaw.finger[2]
-        identity = [0.0, 0.0, 0.0, 1.0]
-        body: int = pybullet.createMultiBody(
-            baseMass=0,
-            basePosition=[pose[0], pose[1], height],
-            baseOrientation=pybullet.getQuaternionFromEuler([0, 0, pose[3]]),
-            linkMasses=[PALM_MASS, FINGER_MASS, FINGER_MASS],
-            linkCollisionShapeIndices=[palm, finger, finger],
-            linkVisualShapeIndices=[-1, -1, -1],
-            linkPositions=[
-                [0, 0, up + jaw.palm[2] / 2],
-                [-offset, 0, -up / 2 - jaw.palm[2] / 2],
-                [offset, 0, -up / 2 - jaw.palm[2] / 2],
-            ],
-            linkOrientations=[identity] * 3,
-            linkInertialFramePositions=[[0, 0, 0]] * 3,
-            linkInertialFrameOrientations=[identity] * 3,
-            linkParentIndices=[0, 1, 1],
-            linkJointTypes=[pybullet.JOINT_PRISMATIC] * 3,
-            linkJointAxis=[[0, 0, 1], [1, 0, 0], [-1, 0, 0]],
-            physicsClientId=c,
-        )
-        self._hold_open(body)
         self._start = height
-        return body
-
-    def _hold_open(self, gripper: int) -> None:
-        """Gives the fingers their grip, motors that hold them open, and the gear that moves both alike."""
-        c = self._client
-        first, second = self.fingers
-        for finger in self.fingers:
-            pybullet.changeDynamics(gripper, finger, lateralFriction=1.0, physicsClientId=c)
-            pybullet.setJointMotorControl2(
-                gripper, finger, pybullet.POSITION_CONTROL, 0, force=self.jaw.force, physicsClientId=c
-            )
-        gear = pybullet.createConstraint(
-            gripper, first, gripper, second, pybullet.JOINT_GEAR, [1, 0, 0], [0, 0, 0], [0, 0, 0], physicsClientId=c
-        )
-        pybullet.changeConstraint(gear, gearRatio=-1, maxForce=200, erp=0.5, physicsClientId=c)
+        return add_gantry(self._client, self.jaw, pose, height)
 
     def _move(self, gripper: int, height: float, speed: float, watched: Callable[[], Floats]) -> NDArray[np.bool_]:
         """Moves the jaw to a height [m] at a speed [m/s], as far as `_until_still` goes."""
