@@ -107,6 +107,7 @@ def _row(case: Case, results: list[Result]) -> dict[str, Any]:
 def _verdicts(by_case: dict[Case, list[Result]], settings: Settings) -> list[Verdict]:
     of_task = {task: [by_case[task, method] for method in METHODS] for task in settings.tasks}
     gain = {task: study.difference(own, random) for task, (_, own, random, _) in of_task.items()}
+    both = {task: study.difference(entropy, random) for task, (entropy, _, random, _) in of_task.items()}
     regularised = {task: study.difference(entropy, own) for task, (entropy, own, _, _) in of_task.items()}
     same = {task: study.difference(own, critic) for task, (_, own, _, critic) in of_task.items()}
     best = {task: max(map(study.pooled, results), key=lambda rate: rate.rate) for task, results in of_task.items()}
@@ -116,7 +117,7 @@ def _verdicts(by_case: dict[Case, list[Result]], settings: Settings) -> list[Ver
         judge(
             "Grasps that the actor collects itself teach faster than random ones.",
             [found.difference > 0 and found.p_value < SIGNIFICANCE for found in gain.values()],
-            f"At the end: {_by_task(gain)}.",
+            f"At the end: {_by_task(gain)}. With the regulariser: {_by_task(both)}.",
         ),
         judge(
             "More so where the random policy gets fewer successes.",
