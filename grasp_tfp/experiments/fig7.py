@@ -58,7 +58,8 @@ def plan(settings: Settings) -> str:
     """What it takes."""
     trainings = len(settings.tasks) * len(METHODS) * settings.seeds
     grasps = f"{settings.trials_per_step * settings.steps:.0f} grasps are collected by each"
-    return f"{study.core_hours(trainings, settings.steps)}; {grasps}, which takes about as long again"
+    training = study.core_hours(trainings, settings.steps, after="collecting")
+    return f"{training}; {grasps}, which takes about as long again"
 
 
 def reproduce(

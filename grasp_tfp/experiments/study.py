@@ -207,10 +207,10 @@ def _looks(history: Path) -> list[dict[str, str]]:
         return [row for row in csv.DictReader(file) if not math.isnan(float(row.get("success") or "nan"))]
 
 
-def core_hours(trainings: int, steps: int) -> str:
-    """What some trainings of so many steps are about to cost."""
+def core_hours(trainings: int, steps: int, after: str = "collecting and converting") -> str:
+    """What some trainings of so many steps are about to cost, after what else is to be done."""
     hours = trainings * steps * STEP_SECONDS / 3600
-    return f"{trainings} trainings of {steps} steps, about {hours:.1f} core-hours after collecting and converting"
+    return f"{trainings} trainings of {steps} steps, about {hours:.1f} core-hours after {after}"
 
 
 def over_seeds(values: Sequence[float]) -> tuple[float, float, float]:
