@@ -10,6 +10,7 @@ from grasp_tfp.errors import UsageError
 from grasp_tfp.success import SuccessRate
 
 __all__ = [
+    "GainComparison",
     "IndependentComparison",
     "PairedComparison",
     "compare",
@@ -49,6 +50,12 @@ class PairedComparison:
     def difference(self) -> float:
         """Success rate of the first policy minus that of the second."""
         return (self.only_first - self.only_second) / self.trials if self.trials else 0.0
+
+    @property
+    def variance(self) -> float:
+        """Of the difference, as Wald's interval of paired proportions takes it."""
+        discordant = (self.only_first + self.only_second) / self.trials if self.trials else 1.0
+        return (discordant - self.difference**2) / max(self.trials, 1)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -104,10 +111,7 @@ class IndependentComparison:
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the difference: method 10 of Newcombe's other paper of 1998, on independent rates."""
-        (a, b), (c, d) = self.first.interval, self.second.interval
-        low = math.hypot(self.first.rate - a, d - self.second.rate)
-        high = math.hypot(b - self.first.rate, self.second.rate - c)
-        return self.difference - low, self.difference + high
+        return _recovered(self.first.rate, self.first.interval, self.second.rate, self.second.interval)
 
     @property
     def p_value(self) -> float:
@@ -119,8 +123,39 @@ class IndependentComparison:
         return float(2 * norm.sf(abs(self.difference) / math.sqrt(variance)))
 
     def __str__(self) -> str:
-        low, high = (100 * bound for bound in self.interval)
-        return f"{100 * self.difference:+.1f} points [{low:+.1f}, {high:+.1f}], p {_p_value(self.p_value)}"
+        return _points(self.difference, self.interval, self.p_value)
+
+
+@dataclasses.dataclass(frozen=True)
+class GainComparison:
+    """Two gains, each on pairs of its own: whether an idea helps here more than there.
+
+    Example:
+        >>> print(GainComparison(PairedComparison(590, 160, 60, 690), PairedComparison(590, 110, 80, 720)))
+        +4.7 points [+2.0, +7.3], p = 0.00049
+    """
+
+    first: PairedComparison
+    second: PairedComparison
+
+    @property
+    def difference(self) -> float:
+        """The first gain minus the second."""
+        return self.first.difference - self.second.difference
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the difference, joined as that of `IndependentComparison`."""
+        return _recovered(self.first.difference, self.first.interval, self.second.difference, self.second.interval)
+
+    @property
+    def p_value(self) -> float:
+        """Of the hypothesis that both gains are equal, by the z-test."""
+        variance = self.first.variance + self.second.variance
+        return float(2 * norm.sf(abs(self.difference) / math.sqrt(variance))) if variance else 1.0
+
+    def __str__(self) -> str:
+        return _points(self.difference, self.interval, self.p_value)
 
 
 def compare(first: Sequence[bool], second: Sequence[bool]) -> PairedComparison:
@@ -187,6 +222,20 @@ def trials_needed(only_first: int, only_second: int, trials: int) -> int | None:
     spread = float(norm.isf(SIGNIFICANCE / 2)) * math.sqrt(discordant)
     spread += float(norm.ppf(POWER)) * math.sqrt(discordant - difference**2)
     return math.ceil((spread / difference) ** 2)
+
+
+def _recovered(
+    first: float, of_first: tuple[float, float], second: float, of_second: tuple[float, float]
+) -> tuple[float, float]:
+    """The 95 % interval of the difference of two independent estimates, from the interval of each."""
+    low = math.hypot(first - of_first[0], of_second[1] - second)
+    high = math.hypot(of_first[1] - first, second - of_second[0])
+    return first - second - low, first - second + high
+
+
+def _points(difference: float, interval: tuple[float, float], p_value: float) -> str:
+    low, high = (100 * bound for bound in interval)
+    return f"{100 * difference:+.1f} points [{low:+.1f}, {high:+.1f}], p {_p_value(p_value)}"
 
 
 def _p_value(p: float) -> str:

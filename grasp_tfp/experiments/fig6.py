@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from grasp_tfp.comparison import GainComparison
 from grasp_tfp.experiments import study
 from grasp_tfp.experiments.reproduction import Progress, Reproduction, Verdict, judge, write
 from grasp_tfp.experiments.study import Command, Result, Study, Training
@@ -104,7 +105,8 @@ def _verdicts(by_case: dict[Case, list[Result]], settings: Settings) -> list[Ver
         for task in settings.tasks
         for method in METHODS
     }
-    largest = [gaps[task, max(settings.sizes)].difference for task in settings.tasks]
+    largest = [gaps[task, max(settings.sizes)] for task in settings.tasks]
+    wider = GainComparison(largest[-1], largest[0])
     return [
         judge(
             "Actor and critic grow alike with the data.",
@@ -124,10 +126,8 @@ def _verdicts(by_case: dict[Case, list[Result]], settings: Settings) -> list[Ver
         ),
         judge(
             "The gap is wider on bottles and cups.",
-            [largest[-1] > largest[0]],
-            f"With {max(settings.sizes):,} trials: "
-            + ", ".join(f"{task} {100 * gap:+.1f} points" for task, gap in zip(settings.tasks, largest, strict=True))
-            + ".",
+            [wider.difference > 0 and wider.p_value < SIGNIFICANCE],
+            f"{settings.tasks[-1]} - {settings.tasks[0]}, with {max(settings.sizes):,} trials: {wider}.",
         ),
     ]
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from grasp_tfp.comparison import GainComparison
 from grasp_tfp.experiments import study
 from grasp_tfp.experiments.reproduction import Progress, Reproduction, Verdict, judge, write
 from grasp_tfp.experiments.study import Command, Result, Study, Training
@@ -112,7 +113,8 @@ def _verdicts(by_case: dict[Case, list[Result]], settings: Settings) -> list[Ver
     regularised = {task: study.difference(entropy, own) for task, (entropy, own, _, _) in of_task.items()}
     same = {task: study.difference(own, critic) for task, (_, own, _, critic) in of_task.items()}
     best = {task: max(map(study.pooled, results), key=lambda rate: rate.rate) for task, results in of_task.items()}
-    harder = settings.tasks[-1]
+    easier, harder = settings.tasks[0], settings.tasks[-1]
+    more = GainComparison(gain[harder], gain[easier])
     _, actor, _, critic = map(_early, of_task[harder])
     return [
         judge(
@@ -122,8 +124,8 @@ def _verdicts(by_case: dict[Case, list[Result]], settings: Settings) -> list[Ver
         ),
         judge(
             "More so where the random policy gets fewer successes.",
-            [gain[harder].difference > gain[settings.tasks[0]].difference],
-            ", ".join(f"{task} {100 * found.difference:+.1f} points" for task, found in gain.items()) + ".",
+            [more.difference > 0 and more.p_value < SIGNIFICANCE],
+            f"{harder} - {easier}: {more}.",
         ),
         judge(
             "The entropy regulariser improves training.",

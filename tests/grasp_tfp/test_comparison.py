@@ -1,8 +1,11 @@
 """Paired statistics against published tables."""
 
+import math
+
 import pytest
 
 from grasp_tfp.comparison import (
+    GainComparison,
     IndependentComparison,
     PairedComparison,
     compare,
@@ -103,3 +106,31 @@ def test_independent_rates_agree_with_the_published_example() -> None:
 def test_independent_rates_without_any_evidence(one: tuple[int, int], two: tuple[int, int]) -> None:
     found = IndependentComparison(SuccessRate(*one), SuccessRate(*two))
     assert found.p_value == 1.0 and found.interval[0] <= found.difference <= found.interval[1]
+
+
+def test_gains_on_many_trials_are_compared_as_walds_intervals_would() -> None:
+    here, there = PairedComparison(40_000, 15_000, 5000, 40_000), PairedComparison(50_000, 6000, 4000, 40_000)
+    found = GainComparison(here, there)
+    margin = 1.96 * math.sqrt((0.2 - 0.1**2) / 100_000 + (0.1 - 0.02**2) / 100_000)
+    assert found.difference == pytest.approx(0.08)
+    assert found.interval == pytest.approx((0.08 - margin, 0.08 + margin), abs=1e-5)
+    swapped = GainComparison(there, here)
+    assert (swapped.difference, swapped.p_value) == (-found.difference, found.p_value)
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "low", "high"),
+    [
+        ((400, 60, 20, 520), (400, 60, 20, 520), 1, 1),
+        ((400, 60, 20, 520), (400, 45, 35, 520), 0.01, 0.05),
+        ((400, 60, 20, 520), (400, 20, 60, 520), 0, 1e-4),
+        ((400, 0, 0, 520), (20, 0, 0, 9), 1, 1),
+        ((0, 0, 0, 0), (400, 60, 20, 520), 0.9, 1),
+    ],
+)
+def test_whether_two_gains_differ(
+    here: tuple[int, int, int, int], there: tuple[int, int, int, int], low: float, high: float
+) -> None:
+    found = GainComparison(PairedComparison(*here), PairedComparison(*there))
+    assert low <= found.p_value <= high
+    assert (found.p_value < 0.05) == (not found.interval[0] <= 0 <= found.interval[1])

@@ -121,6 +121,10 @@ def critic_ahead(run: str) -> float:
     return 0.2 + 0.1 * ("-3000-" in run) + run.startswith("critic") * (0.5 if "bottles" in run else 0.3)
 
 
+def critic_a_trial_further_ahead(run: str) -> float:
+    return 0.4 + run.startswith("critic") * (0.305 if "bottles" in run else 0.3)
+
+
 @pytest.mark.parametrize(
     ("module", "success", "expected"),
     [
@@ -129,6 +133,7 @@ def critic_ahead(run: str) -> float:
         (fig5, by_prefix(dict.fromkeys(FIG5, 0.5)), [NOT] * 3),
         (fig6, critic_ahead, ["reproduced", "reproduced", "reproduced"]),
         (fig6, lambda run: 0.4, ["reproduced", NOT, NOT]),
+        (fig6, critic_a_trial_further_ahead, ["reproduced", "reproduced", NOT]),
         (fig7, by_prefix(FIG7), ["reproduced", NOT, "reproduced", "reproduced", NOT, NOT]),
         (fig7, random_weak_on_bottles, ["reproduced", "reproduced", NOT, "reproduced", NOT, "reproduced"]),
         (fig7, critic_ahead, [NOT, NOT, NOT, NOT, "reproduced", NOT]),
