@@ -1,5 +1,6 @@
-"""Two policies on the same trials: how large the difference of their success rates is, and whether it is one."""
+"""Two policies compared: how large the difference of their success rates is, and whether it is more than chance."""
 
+import abc
 import dataclasses
 import math
 from collections.abc import Sequence
@@ -10,23 +11,60 @@ from grasp_tfp.errors import UsageError
 from grasp_tfp.success import SuccessRate
 
 __all__ = [
+    "SIGNIFICANCE",
+    "Comparison",
     "GainComparison",
     "IndependentComparison",
     "PairedComparison",
     "compare",
     "mcnemar_exact",
     "newcombe_interval",
+    "points",
     "trials_needed",
 ]
 
 SIGNIFICANCE = 0.05
+"""The p-value below which a difference is more than chance."""
+
 POWER = 0.8
 WORTH_COUNTING = 100_000
 """Trials beyond which a difference is too small for the exact number to matter."""
 
 
+class Comparison(abc.ABC):
+    """Two rates, or two gains."""
+
+    @property
+    @abc.abstractmethod
+    def difference(self) -> float:
+        """The first minus the second."""
+
+    @property
+    @abc.abstractmethod
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the difference."""
+
+    @property
+    @abc.abstractmethod
+    def p_value(self) -> float:
+        """Of the hypothesis that there is no difference."""
+
+    @property
+    def underpowered(self) -> bool:
+        """Whether the trials were too few to tell the two apart."""
+        return self.p_value >= SIGNIFICANCE
+
+    @property
+    def better(self) -> bool:
+        """Whether the first is ahead by more than chance."""
+        return self.difference > 0 and not self.underpowered
+
+    def __str__(self) -> str:
+        return points(self.difference, self.interval, self.p_value)
+
+
 @dataclasses.dataclass(frozen=True)
-class PairedComparison:
+class PairedComparison(Comparison):
     """How often two policies succeeded on the same trials.
 
     Example:
@@ -72,11 +110,6 @@ class PairedComparison:
         """Trials that would show this difference; None where none was seen."""
         return trials_needed(self.only_first, self.only_second, self.trials)
 
-    @property
-    def underpowered(self) -> bool:
-        """Whether the trials were too few to tell the two apart."""
-        return self.p_value >= SIGNIFICANCE
-
     def __str__(self) -> str:
         low, high = (100 * bound for bound in self.interval)
         text = (
@@ -92,7 +125,7 @@ class PairedComparison:
 
 
 @dataclasses.dataclass(frozen=True)
-class IndependentComparison:
+class IndependentComparison(Comparison):
     """The success rates of two policies on trials of their own.
 
     Example:
@@ -122,12 +155,9 @@ class IndependentComparison:
         variance = successes * (trials - successes) / trials**2 * (1 / self.first.trials + 1 / self.second.trials)
         return float(2 * norm.sf(abs(self.difference) / math.sqrt(variance)))
 
-    def __str__(self) -> str:
-        return _points(self.difference, self.interval, self.p_value)
-
 
 @dataclasses.dataclass(frozen=True)
-class GainComparison:
+class GainComparison(Comparison):
     """Two gains, each on pairs of its own: whether an idea helps here more than there.
 
     Example:
@@ -153,9 +183,6 @@ class GainComparison:
         """Of the hypothesis that both gains are equal, by the z-test."""
         variance = self.first.variance + self.second.variance
         return float(2 * norm.sf(abs(self.difference) / math.sqrt(variance))) if variance else 1.0
-
-    def __str__(self) -> str:
-        return _points(self.difference, self.interval, self.p_value)
 
 
 def compare(first: Sequence[bool], second: Sequence[bool]) -> PairedComparison:
@@ -207,6 +234,12 @@ def newcombe_interval(both: int, only_first: int, only_second: int, neither: int
     return max(difference - low, -1.0), min(difference + high, 1.0)
 
 
+def points(difference: float, interval: tuple[float, float], p_value: float) -> str:
+    """A difference of rates, its interval and its p-value as text."""
+    low, high = (100 * bound for bound in interval)
+    return f"{100 * difference:+.1f} points [{low:+.1f}, {high:+.1f}], p {_p_value(p_value)}"
+
+
 def trials_needed(only_first: int, only_second: int, trials: int) -> int | None:
     """Trials with which McNemar's test would show such a difference at the 5 % level with a chance of 80 %.
 
@@ -231,11 +264,6 @@ def _recovered(
     low = math.hypot(first - of_first[0], of_second[1] - second)
     high = math.hypot(of_first[1] - first, second - of_second[0])
     return first - second - low, first - second + high
-
-
-def _points(difference: float, interval: tuple[float, float], p_value: float) -> str:
-    low, high = (100 * bound for bound in interval)
-    return f"{100 * difference:+.1f} points [{low:+.1f}, {high:+.1f}], p {_p_value(p_value)}"
 
 
 def _p_value(p: float) -> str:

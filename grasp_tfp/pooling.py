@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from grasp_tfp.comparison import points
+
 __all__ = ["PooledDifference", "Stratum", "cluster_bootstrap", "mantel_haenszel"]
 
 Floats = NDArray[np.float64]
@@ -44,9 +46,7 @@ class PooledDifference:
     """Of the hypothesis that there is no difference in any stratum."""
 
     def __str__(self) -> str:
-        low, high = (100 * bound for bound in self.interval)
-        p = "< 0.0001" if self.p_value < 1e-4 else f"= {self.p_value:.2g}"
-        return f"{100 * self.difference:+.1f} points [{low:+.1f}, {high:+.1f}], p {p}"
+        return points(self.difference, self.interval, self.p_value)
 
 
 def mantel_haenszel(strata: Sequence[Stratum]) -> PooledDifference:

@@ -49,8 +49,6 @@ VARIANTS = {
 }
 """What is evaluated, the first against each of the others."""
 
-SIGNIFICANCE = 0.05
-
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -140,7 +138,7 @@ def _verdicts(by_variant: dict[str, list[Result]]) -> list[Verdict]:
 
 def _gains(claim: str, labels: Iterable[str], by_variant: dict[str, list[Result]]) -> Verdict:
     found = {label: _against_plain(label, by_variant) for label in labels}
-    held = [one.difference > 0 and one.p_value < SIGNIFICANCE for one in found.values()]
+    held = [one.better for one in found.values()]
     return judge(claim, held, "; ".join(f"{label}: {one}" for label, one in found.items()) + ".")
 
 

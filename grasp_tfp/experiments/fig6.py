@@ -17,8 +17,6 @@ __all__ = ["FULL", "METHODS", "QUICK", "Settings", "plan", "reproduce"]
 METHODS = {"actor": ("tab:orange", "actor", "mof"), "critic": ("tab:blue", "cem", "critic")}
 """Colour, the policy that is evaluated, and what to train."""
 
-SIGNIFICANCE = 0.05
-
 Case = tuple[str, int, str]
 """Task, random trials, and method."""
 
@@ -119,14 +117,14 @@ def _verdicts(by_case: dict[Case, list[Result]], settings: Settings) -> list[Ver
         ),
         judge(
             "The actor succeeds less often than the critic with CEM.",
-            [found.difference > 0 and found.p_value < SIGNIFICANCE for found in gaps.values()],
+            [found.better for found in gaps.values()],
             "Critic - actor: "
             + "; ".join(f"{task}, {size:,} trials: {gap}" for (task, size), gap in gaps.items())
             + ".",
         ),
         judge(
             "The gap is wider on bottles and cups.",
-            [wider.difference > 0 and wider.p_value < SIGNIFICANCE],
+            [wider.better],
             f"{settings.tasks[-1]} - {settings.tasks[0]}, with {max(settings.sizes):,} trials: {wider}.",
         ),
     ]

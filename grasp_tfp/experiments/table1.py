@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from grasp_tfp.comparison import IndependentComparison
+from grasp_tfp.comparison import SIGNIFICANCE, IndependentComparison
 from grasp_tfp.errors import UsageError
 from grasp_tfp.experiments.reproduction import Progress, Reproduction, Verdict, judge, write
 from grasp_tfp.robots.fleet import FleetEntry
@@ -37,7 +37,6 @@ PAPER_TRIALS = 210
 
 ROBOTS = 7
 SEED = 1_000_000
-SIGNIFICANCE = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
