@@ -1,13 +1,13 @@
 """What the shell completes: names that are known here and now. None of it imports TensorFlow or Beam."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from grasp_tfp.errors import GraspError
 from graspctl.runs import RUNS
 
-__all__ = ["POLICY_NAMES", "figures", "models", "policies", "presets", "robots", "robots_or_all", "runs", "tasks"]
+__all__ = ["POLICY_NAMES", "among", "policies", "presets", "robots", "robots_or_all", "runs", "tasks"]
 
 POLICY_NAMES = ("actor", "actor-critic", "cem", "ensemble", "gmm-cem", "random", "ratio")
 """Those of `grasp_tfp.policies.catalogue`, whose import takes too long for a key press."""
@@ -55,18 +55,9 @@ def policies(incomplete: str) -> list[str]:
     return [",".join([*before, name]) for name in names]
 
 
-def models(incomplete: str) -> list[str]:
-    """What can be trained."""
-    from graspctl.train import MODELS
-
-    return _matching(MODELS, incomplete)
-
-
-def figures(incomplete: str) -> list[str]:
-    """What can be reproduced."""
-    from graspctl.reproduce import FIGURES
-
-    return _matching(FIGURES, incomplete)
+def among(names: Iterable[str]) -> Callable[[str], list[str]]:
+    """Completes one of some fixed names."""
+    return lambda incomplete: _matching(names, incomplete)
 
 
 def _matching(names: Iterable[str], incomplete: str) -> list[str]:

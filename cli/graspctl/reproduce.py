@@ -32,7 +32,7 @@ def reproduce(
         str,
         typer.Argument(
             metavar="FIGURE",
-            autocompletion=completion.figures,
+            autocompletion=completion.among(FIGURES),
             help="fig2, fig3, fig5, fig6, fig7, table1, latency, bandit or ablation.",
         ),
     ],

@@ -43,7 +43,7 @@ def train(
         str,
         typer.Argument(
             metavar="MODEL",
-            autocompletion=completion.models,
+            autocompletion=completion.among(MODELS),
             help="mof, gmm or real-nvp; critic, prior, or joint: mof and critic.",
         ),
     ],

@@ -12,7 +12,7 @@ View = Annotated[
     str | None,
     typer.Option("--view", metavar="VIEW", help="Show trials in rerun or foxglove, or in a file *.rrd or *.mcap."),
 ]
-"""What `grasp_tfp.robots.viewer.open_viewer` takes."""
+"""What `grasp_tfp.robots.views.open_viewer` takes."""
 
 
 def announce(view: str) -> None:
@@ -21,7 +21,7 @@ def announce(view: str) -> None:
     Raises:
         UsageError: They cannot be shown there.
     """
-    from grasp_tfp.robots.viewer import LIVE, check_view
+    from grasp_tfp.robots.views import LIVE, check_view
 
     check_view(view)
     typer.echo(f"Viewing in {LIVE.get(view, view)}", err=True)
@@ -35,7 +35,8 @@ def watched(
     if view is None:
         yield cells, bundles
         return
-    from grasp_tfp.robots.viewer import WatchedRobot, WatchedSampler, open_viewer
+    from grasp_tfp.robots.viewer import WatchedRobot, WatchedSampler
+    from grasp_tfp.robots.views import open_viewer
 
     with contextlib.closing(open_viewer(view)) as viewer:
         robot = WatchedRobot(cells[0], viewer)

@@ -25,7 +25,7 @@ from grasp_pipelines.trial_log import MalformedLog, read_trials
 from grasp_tfp.errors import GraspError, UsageError
 from grasp_tfp.policies.actor import ExploringPolicy
 from grasp_tfp.policies.random import RandomPolicy
-from grasp_tfp.robots.viewer import check_view
+from grasp_tfp.robots.views import check_view
 from grasp_tfp.sim.tasks import find_task
 
 __all__ = ["SHARD_TRIALS", "CollectionReport", "Progress", "collect"]

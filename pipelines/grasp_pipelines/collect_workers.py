@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from grasp_pipelines.collect_shard import Shard, collect_shard
 from grasp_pipelines.processes import die_with_parent, interrupts_wait
 from grasp_tfp.errors import GraspError
-from grasp_tfp.robots.viewer import open_viewer
+from grasp_tfp.robots.views import open_viewer
 
 __all__ = ["POLL", "Tally", "collect_in_processes"]
 

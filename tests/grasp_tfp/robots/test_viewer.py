@@ -21,7 +21,8 @@ from grasp_tfp.policies.policy import run_trials
 from grasp_tfp.policies.random import RandomPolicy
 from grasp_tfp.robots.robot import GraspResult
 from grasp_tfp.robots.sim import SimRobot
-from grasp_tfp.robots.viewer import Lines, Viewer, WatchedRobot, WatchedSampler, jaw_lines, open_viewer, sample_lines
+from grasp_tfp.robots.viewer import Lines, Viewer, WatchedRobot, WatchedSampler, jaw_lines, sample_lines
+from grasp_tfp.robots.views import open_viewer
 from grasp_tfp.sim.geometry import JAW
 from grasp_tfp.trial import Scene
 
