@@ -8,11 +8,11 @@ import math
 import os
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
-from scipy.stats import t
+from scipy.stats import chi2_contingency, t
 
 from grasp_tfp.comparison import PairedComparison, compare
 from grasp_tfp.experiments.reproduction import Progress, finished, kept
@@ -21,6 +21,7 @@ from grasp_tfp.success import SuccessRate
 __all__ = [
     "Command",
     "Result",
+    "Scatter",
     "Study",
     "Training",
     "core_hours",
@@ -31,6 +32,7 @@ __all__ = [
     "pooled",
     "recorded",
     "row",
+    "scatter",
 ]
 
 Command = Callable[[Sequence[str], Path], dict[str, Any]]
@@ -77,6 +79,16 @@ class Result:
     def rate(self) -> SuccessRate:
         """Success at the end."""
         return SuccessRate(sum(self.successes), len(self.successes))
+
+
+class Scatter(NamedTuple):
+    """How far the best and the worst seed lie apart, at most 1, and the p-value of all succeeding equally often."""
+
+    width: float
+    p_value: float
+
+    def __str__(self) -> str:
+        return f"{100 * self.width:.1f} points, p = {self.p_value:.2g} if only trials scatter"
 
 
 class Study:
@@ -255,6 +267,14 @@ def difference(first: Sequence[Result], second: Sequence[Result]) -> PairedCompa
     """Two methods on the same scenes, seed by seed."""
     one, two = ([held for own in results for held in own.successes] for results in (first, second))
     return compare(one, two)
+
+
+def scatter(results: Sequence[Result]) -> Scatter:
+    """How far the seeds lie apart, and whether that is more than their trials scatter, by a chi-square test."""
+    counts = np.array([[own.rate.successes, own.rate.trials - own.rate.successes] for own in results])
+    rates, mixed = counts[:, 0] / counts.sum(axis=1), counts.any(axis=0).all()
+    p_value = float(chi2_contingency(counts, correction=False).pvalue) if mixed else 1.0
+    return Scatter(float(np.ptp(rates)), p_value)
 
 
 def draw(axes: Axes, methods: Mapping[str, tuple[str, Sequence[Result]]]) -> None:
