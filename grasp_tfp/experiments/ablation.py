@@ -143,7 +143,7 @@ def _gains(claim: str, labels: Iterable[str], by_variant: dict[str, list[Result]
 
 
 def _draw(by_variant: dict[str, list[Result]]) -> Figure:
-    """Success of each variant as a dot with its interval, that of the plain actor as a line."""
+    """Success of each variant as a dot with its interval, its seeds as small ones, the plain actor as a line."""
     figure = Figure(figsize=(8, 0.42 * len(by_variant) + 1), layout="constrained")
     axes = figure.add_subplot()
     rates = [study.pooled(results) for results in by_variant.values()]
@@ -151,8 +151,10 @@ def _draw(by_variant: dict[str, list[Result]]) -> Figure:
     low, high = 100 * np.array([rate.interval for rate in rates]).T
     places = np.arange(len(rates))[::-1]
     axes.errorbar(middle, places, xerr=[middle - low, high - middle], fmt="o", color="tab:blue", capsize=3)
+    for place, results in zip(places, by_variant.values(), strict=True):
+        axes.plot([100 * own.rate.rate for own in results], [place] * len(results), ".", color="tab:gray", markersize=5)
     axes.axvline(middle[0], color="tab:gray", linewidth=0.8)
     axes.set_yticks(places, list(by_variant))
-    axes.set(xlabel="success [%], 95 % interval of the trials", xlim=(0, 100))
+    axes.set(xlabel="success [%], 95 % interval of the trials; grey: each seed", xlim=(0, 100))
     axes.grid(alpha=0.3, axis="x")
     return figure
