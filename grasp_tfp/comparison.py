@@ -182,7 +182,7 @@ class GainComparison(Comparison):
     def p_value(self) -> float:
         """Of the hypothesis that both gains are equal, by the z-test."""
         variance = self.first.variance + self.second.variance
-        return float(2 * norm.sf(abs(self.difference) / math.sqrt(variance))) if variance else 1.0
+        return float(2 * norm.sf(abs(self.difference) / math.sqrt(variance)) if variance else self.difference == 0)
 
 
 def compare(first: Sequence[bool], second: Sequence[bool]) -> PairedComparison:

@@ -126,6 +126,7 @@ def test_gains_on_many_trials_are_compared_as_walds_intervals_would() -> None:
         ((400, 60, 20, 520), (400, 20, 60, 520), 0, 1e-4),
         ((400, 0, 0, 520), (20, 0, 0, 9), 1, 1),
         ((0, 0, 0, 0), (400, 60, 20, 520), 0.9, 1),
+        ((0, 90, 0, 0), (0, 0, 90, 0), 0, 0),
     ],
 )
 def test_whether_two_gains_differ(

@@ -93,28 +93,6 @@ def test_lines_are_jaws_from_red_to_green() -> None:
     assert jaw_lines(pose[None], np.ones((1, 3))).points.shape == (1, 4, 3)
 
 
-@pytest.mark.parametrize(
-    ("where", "phrase"),
-    [
-        ("rviz", "Unknown view 'rviz'"),
-        ("x.mp4", "FILE.mcap"),
-        ("nowhere/x.rrd", "a folder that exists"),
-        ("", "view ''"),
-    ],
-)
-def test_bad_views_are_refused(where: str, phrase: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
-    with pytest.raises(UsageError, match=phrase):
-        open_viewer(where)
-
-
-@pytest.mark.parametrize("where", ["rerun", "foxglove", "x.rrd", "x.mcap"])
-def test_an_absent_sdk_is_one_line(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"is not installed. Run pip install 'graspctl\[view\]'"):
-        open_viewer(where)
-
-
 def show(viewer: Viewer) -> int:
     """Shows three trials of an actor among bottles; returns how many looks that takes."""
     robot = WatchedRobot(SimRobot(task="bottles", image_size=32), viewer)
