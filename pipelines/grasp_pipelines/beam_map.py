@@ -77,14 +77,16 @@ def polled(look: Callable[[], None], every: float) -> Iterator[None]:
     """Calls `look` from a thread of its own meanwhile, as Beam itself reports nothing.
 
     Args:
-        look: What to call.
+        look: What to call. Where it raises a GraspError, say because a bucket cannot be reached for a moment, it is
+            called again at its next time: what runs meanwhile does not depend on being watched.
         every: Time between two calls [s].
     """
     finished = threading.Event()
 
     def poll() -> None:
         while not finished.wait(every):
-            look()
+            with contextlib.suppress(GraspError):
+                look()
 
     thread = threading.Thread(target=poll, daemon=True)
     thread.start()

@@ -72,17 +72,19 @@ def use_options(options: Any) -> None:
 
 
 def list_files(folder: str) -> list[StoredFile]:
-    """The files of a folder, sorted by name; none if there is no such folder."""
+    """The files of a folder, sorted by name; none if there is no such folder, and none that vanish meanwhile."""
     if is_remote(folder):
         with _reported(folder) as systems:
             (found,) = systems.match([f"{folder}/*"])
         files = [StoredFile(m.path, m.size_in_bytes, m.last_updated_in_seconds or 0.0) for m in found.metadata_list]
         return sorted(file for file in files if file.path == f"{folder}/{file.name}")
-    if not os.path.isdir(folder):
-        return []
-    with os.scandir(folder) as entries:
-        stats = [(f"{folder}/{entry.name}", entry.stat()) for entry in entries if entry.is_file()]
-    return sorted(StoredFile(path, stat.st_size, stat.st_mtime) for path, stat in stats)
+    files = []
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # renamed or deleted since it was listed
+                if entry.is_file():
+                    files.append(StoredFile(f"{folder}/{entry.name}", entry.stat().st_size, entry.stat().st_mtime))
+    return sorted(files)
 
 
 @contextlib.contextmanager

@@ -2,11 +2,13 @@
 
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from grasp_pipelines.beam_map import run_map
+from grasp_pipelines.beam_map import polled, run_map
+from grasp_tfp.errors import GraspError
 
 MODULE = """
 import pathlib
@@ -35,3 +37,17 @@ def test_file_systems_in_the_workers_know_the_options(
         printed=tmp_path / "printed", failed="It failed",
     )  # fmt: skip
     assert {path.name: path.read_text() for path in out.iterdir()} == {"1": "here", "2": "here"}
+
+
+def test_a_look_that_fails_is_followed_by_the_next() -> None:
+    looks, seen = 0, threading.Event()
+
+    def look() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            raise GraspError("Cannot reach the bucket.")
+        seen.set()
+
+    with polled(look, 0.01):
+        assert seen.wait(30)

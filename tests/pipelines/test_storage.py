@@ -1,7 +1,9 @@
 """Logs and datasets on file systems of Beam's: a file system in memory stands for gs://, s3:// and hdfs://."""
 
+import contextlib
 import hashlib
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,7 +59,7 @@ class MemoryFileSystem(FileSystem):
 
     def _list(self, dir_or_prefix: str) -> Iterator[FileMetadata]:
         yield from (
-            FileMetadata(path, len(data), 1.0) for path, data in FILES.items() if path.startswith(dir_or_prefix)
+            FileMetadata(path, len(data), 1.0) for path, data in list(FILES.items()) if path.startswith(dir_or_prefix)
         )
 
     def create(self, path: str, mime_type: str = "", compression_type: str = CompressionTypes.AUTO) -> Any:
@@ -184,6 +186,25 @@ def test_files_appear_complete(tmp_path: Path) -> None:
     assert storage.read("memory://bucket/none") is None
     storage.delete(["memory://bucket/other", "memory://bucket/none"])
     assert [file.name for file in storage.list_files("memory://bucket")] == ["file"]
+
+
+def test_files_that_vanish_while_they_are_listed_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("kept", "renamed"):
+        (tmp_path / name).write_bytes(b"1234")
+    scandir = os.scandir
+
+    @contextlib.contextmanager
+    def listed_then_renamed(folder: str) -> Iterator[list[os.DirEntry[str]]]:
+        with scandir(folder) as entries:
+            found = list(entries)
+        (tmp_path / "renamed").rename(tmp_path / "new")
+        yield found
+
+    monkeypatch.setattr(os, "scandir", listed_then_renamed)
+    assert [(file.name, file.size) for file in storage.list_files(str(tmp_path))] == [("kept", 4)]
+    monkeypatch.undo()
+    assert [file.name for file in storage.list_files(str(tmp_path))] == ["kept", "new"]
+    assert storage.list_files(str(tmp_path / "none")) == storage.list_files(str(tmp_path / "kept")) == []
 
 
 @pytest.mark.parametrize(
