@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from grasp_tfp.experiments import study
+from grasp_tfp.experiments import by_seed, study
 from grasp_tfp.experiments.reproduction import Progress, Reproduction, Verdict, judge, write
 from grasp_tfp.experiments.study import Command, Result, Study, Training
 
@@ -96,7 +96,7 @@ def reproduce(
         settings=dataclasses.asdict(settings),
         rows=[_row(label, by_variant) for label in by_variant],
         verdicts=_verdicts(by_variant),
-        results=study.recorded(by_variant),
+        results=by_seed.recorded(by_variant),
     )
     return write(done, _draw(by_variant), out)
 
@@ -117,13 +117,13 @@ def _evaluation(label: str, seed: int, settings: Settings) -> Training:
 
 
 def _against_plain(label: str, by_variant: dict[str, list[Result]]) -> Any:
-    return study.difference(by_variant[label], by_variant[next(iter(VARIANTS))])
+    return by_seed.difference(by_variant[label], by_variant[next(iter(VARIANTS))])
 
 
 def _row(label: str, by_variant: dict[str, list[Result]]) -> dict[str, Any]:
     plain = label == next(iter(VARIANTS))
     gain = "" if plain else str(_against_plain(label, by_variant))
-    return {"variant": label} | study.row(by_variant[label]) | {"gain on the same scenes": gain}
+    return {"variant": label} | by_seed.row(by_variant[label]) | {"gain on the same scenes": gain}
 
 
 def _verdicts(by_variant: dict[str, list[Result]]) -> list[Verdict]:
@@ -146,7 +146,7 @@ def _draw(by_variant: dict[str, list[Result]]) -> Figure:
     """Success of each variant as a dot with its interval, its seeds as small ones, the plain actor as a line."""
     figure = Figure(figsize=(8, 0.42 * len(by_variant) + 1), layout="constrained")
     axes = figure.add_subplot()
-    rates = [study.pooled(results) for results in by_variant.values()]
+    rates = [by_seed.pooled(results) for results in by_variant.values()]
     middle = np.array([100 * rate.rate for rate in rates])
     low, high = 100 * np.array([rate.interval for rate in rates]).T
     places = np.arange(len(rates))[::-1]

@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from grasp_tfp.comparison import SIGNIFICANCE
-from grasp_tfp.experiments import study
+from grasp_tfp.experiments import by_seed, study
 from grasp_tfp.experiments.reproduction import Progress, Reproduction, Verdict, judge, write
 from grasp_tfp.experiments.study import Command, Result, Study, Training
 
@@ -68,9 +68,9 @@ def reproduce(
         name="fig5",
         seed=seed,
         settings=dataclasses.asdict(settings),
-        rows=[{"density": method} | study.row(results) for method, results in by_method.items()],
+        rows=[{"density": method} | by_seed.row(results) for method, results in by_method.items()],
         verdicts=_verdicts(by_method),
-        results=study.recorded(by_method),
+        results=by_seed.recorded(by_method),
     )
     return write(done, _draw(by_method), out)
 
@@ -84,9 +84,9 @@ def _training(method: str, seed: int, data: Path, settings: Settings) -> Trainin
 
 def _verdicts(by_method: dict[str, list[Result]]) -> list[Verdict]:
     mof, fixed, trainable = (by_method[name] for name in ("MoF", "GMM, fixed variance", "GMM, trainable variance"))
-    against = {name: study.difference(mof, results) for name, results in by_method.items() if name != "MoF"}
-    worse = study.difference(fixed, trainable)
-    wide, narrow = study.scatter(trainable), study.scatter(fixed)
+    against = {name: by_seed.difference(mof, results) for name, results in by_method.items() if name != "MoF"}
+    worse = by_seed.difference(fixed, trainable)
+    wide, narrow = by_seed.scatter(trainable), by_seed.scatter(fixed)
     return [
         judge(
             "The MoF achieves the highest success.",
@@ -109,7 +109,7 @@ def _verdicts(by_method: dict[str, list[Result]]) -> list[Verdict]:
 def _draw(by_method: dict[str, list[Result]]) -> Figure:
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.add_subplot()
-    study.draw(axes, {method: (METHODS[method][0], results) for method, results in by_method.items()})
+    by_seed.draw(axes, {method: (METHODS[method][0], results) for method, results in by_method.items()})
     axes.set_title("Bottles and cups, successes of random grasps")
     axes.legend()
     return figure

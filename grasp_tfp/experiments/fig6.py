@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from grasp_tfp.comparison import GainComparison
-from grasp_tfp.experiments import study
+from grasp_tfp.experiments import by_seed, study
 from grasp_tfp.experiments.reproduction import Progress, Reproduction, Verdict, judge, write
 from grasp_tfp.experiments.study import Command, Result, Study, Training
 
@@ -76,7 +76,7 @@ def reproduce(
         settings=dataclasses.asdict(settings),
         rows=[_row(case, results) for case, results in by_case.items()],
         verdicts=_verdicts(by_case, settings),
-        results=study.recorded({" ".join(map(str, case)): results for case, results in by_case.items()}),
+        results=by_seed.recorded({" ".join(map(str, case)): results for case, results in by_case.items()}),
     )
     return write(done, _draw(by_case, settings), out)
 
@@ -89,17 +89,17 @@ def _training(case: Case, seed: int, data: Path, settings: Settings) -> Training
 
 
 def _row(case: Case, results: list[Result]) -> dict[str, Any]:
-    return dict(zip(("task", "trials", "model"), case, strict=True)) | study.row(results)
+    return dict(zip(("task", "trials", "model"), case, strict=True)) | by_seed.row(results)
 
 
 def _verdicts(by_case: dict[Case, list[Result]], settings: Settings) -> list[Verdict]:
     gaps = {
-        (task, size): study.difference(by_case[task, size, "critic"], by_case[task, size, "actor"])
+        (task, size): by_seed.difference(by_case[task, size, "critic"], by_case[task, size, "actor"])
         for task in settings.tasks
         for size in settings.sizes
     }
     growth = {
-        (task, method): [study.pooled(by_case[task, size, method]).rate for size in settings.sizes]
+        (task, method): [by_seed.pooled(by_case[task, size, method]).rate for size in settings.sizes]
         for task in settings.tasks
         for method in METHODS
     }
@@ -136,7 +136,7 @@ def _draw(by_case: dict[Case, list[Result]], settings: Settings) -> Figure:
     for axes, task in zip(panels, settings.tasks, strict=True):
         for method, (colour, _, _) in METHODS.items():
             results = [by_case[task, size, method] for size in settings.sizes]
-            spread = [study.over_seeds([own.rate.rate for own in one]) for one in results]
+            spread = [by_seed.over_seeds([own.rate.rate for own in one]) for one in results]
             axes.plot(settings.sizes, [100 * mean for mean, _, _ in spread], "o-", color=colour, label=method)
             if settings.seeds > 1:
                 axes.fill_between(

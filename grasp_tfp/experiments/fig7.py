@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from grasp_tfp.comparison import GainComparison, PairedComparison
-from grasp_tfp.experiments import study
+from grasp_tfp.experiments import by_seed, study
 from grasp_tfp.experiments.reproduction import Progress, Reproduction, Verdict, judge, write
 from grasp_tfp.experiments.study import Command, Result, Study, Training
 from grasp_tfp.success import SuccessRate
@@ -89,7 +89,7 @@ def reproduce(
         settings=dataclasses.asdict(settings),
         rows=[_row(case, results) for case, results in by_case.items()],
         verdicts=_verdicts(by_case, settings),
-        results=study.recorded({": ".join(case): results for case, results in by_case.items()}),
+        results=by_seed.recorded({": ".join(case): results for case, results in by_case.items()}),
     )
     return write(done, _draw(by_case, settings), out)
 
@@ -104,13 +104,13 @@ def _training(case: Case, seed: int, logs: Path, settings: Settings) -> Training
 
 
 def _row(case: Case, results: list[Result]) -> dict[str, Any]:
-    halfway, *_ = study.over_seeds([own.curve[(len(own.curve) - 1) // 2] for own in results])
-    return dict(zip(("task", "method"), case, strict=True)) | study.row(results) | {"half-way [%]": 100 * halfway}
+    halfway, *_ = by_seed.over_seeds([own.curve[(len(own.curve) - 1) // 2] for own in results])
+    return dict(zip(("task", "method"), case, strict=True)) | by_seed.row(results) | {"half-way [%]": 100 * halfway}
 
 
 def _verdicts(by_case: dict[Case, list[Result]], settings: Settings) -> list[Verdict]:
     def over(first: str, second: str) -> dict[str, PairedComparison]:
-        return {task: study.difference(by_case[task, first], by_case[task, second]) for task in settings.tasks}
+        return {task: by_seed.difference(by_case[task, first], by_case[task, second]) for task in settings.tasks}
 
     entropy, own, random, critic = METHODS
     gain, both = over(own, random), over(entropy, random)
@@ -158,7 +158,7 @@ def _by_task(found: dict[str, Any]) -> str:
 
 
 def _best(task: str, by_case: dict[Case, list[Result]]) -> SuccessRate:
-    return max((study.pooled(by_case[task, method]) for method in METHODS), key=lambda rate: rate.rate)
+    return max((by_seed.pooled(by_case[task, method]) for method in METHODS), key=lambda rate: rate.rate)
 
 
 def _early(results: list[Result]) -> float:
@@ -170,7 +170,7 @@ def _draw(by_case: dict[Case, list[Result]], settings: Settings) -> Figure:
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     panels = figure.subplots(1, len(settings.tasks), sharey=True, squeeze=False)[0]
     for axes, task in zip(panels, settings.tasks, strict=True):
-        study.draw(axes, {method: (colour, by_case[task, method]) for method, (colour, _, _) in METHODS.items()})
+        by_seed.draw(axes, {method: (colour, by_case[task, method]) for method, (colour, _, _) in METHODS.items()})
         axes.set_title(task)
         axes.label_outer()
     panels[0].legend()

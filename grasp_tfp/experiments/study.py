@@ -8,31 +8,17 @@ import math
 import os
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
-from matplotlib.axes import Axes
-from scipy.stats import chi2_contingency, t
-
-from grasp_tfp.comparison import PairedComparison, compare
 from grasp_tfp.experiments.reproduction import Progress, finished, kept
 from grasp_tfp.success import SuccessRate
 
 __all__ = [
     "Command",
     "Result",
-    "Scatter",
     "Study",
     "Training",
     "core_hours",
-    "difference",
-    "draw",
-    "over_seeds",
-    "percent",
-    "pooled",
-    "recorded",
-    "row",
-    "scatter",
 ]
 
 Command = Callable[[Sequence[str], Path], dict[str, Any]]
@@ -79,16 +65,6 @@ class Result:
     def rate(self) -> SuccessRate:
         """Success at the end."""
         return SuccessRate(sum(self.successes), len(self.successes))
-
-
-class Scatter(NamedTuple):
-    """How far the best and the worst seed lie apart, at most 1, and the p-value of all succeeding equally often."""
-
-    width: float
-    p_value: float
-
-    def __str__(self) -> str:
-        return f"{100 * self.width:.1f} points, p = {self.p_value:.2g} if only trials scatter"
 
 
 class Study:
@@ -223,76 +199,3 @@ def core_hours(trainings: int, steps: int, after: str = "collecting and converti
     """What some trainings of so many steps are about to cost, after what else is to be done."""
     hours = trainings * steps * STEP_SECONDS / 3600
     return f"{trainings} trainings of {steps} steps, about {hours:.1f} core-hours after {after}"
-
-
-def over_seeds(values: Sequence[float]) -> tuple[float, float, float]:
-    """The mean of a rate over seeds, and its 95 % interval by Student's t within [0, 1]; the widest for one seed."""
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return mean, 0.0, 1.0
-    margin = float(t.isf(0.025, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
-    return mean, max(mean - margin, 0.0), min(mean + margin, 1.0)
-
-
-def percent(spread: tuple[float, float, float]) -> str:
-    """What `over_seeds` returned, as text."""
-    mean, low, high = (100 * value for value in spread)
-    return f"{mean:.1f} % [{low:.1f}, {high:.1f}]"
-
-
-def row(results: Sequence[Result]) -> dict[str, str]:
-    """Success at the end, as cells of a table."""
-    rates = [own.rate.rate for own in results]
-    return {
-        "all seeds": str(pooled(results)),
-        "each seed [%]": " ".join(f"{100 * rate:.1f}" for rate in rates),
-        "mean of seeds": percent(over_seeds(rates)) if len(rates) > 1 else "one seed",
-    }
-
-
-def recorded(by_method: Mapping[str, Sequence[Result]]) -> dict[str, Any]:
-    """What is kept of the results: the curves, and the successes at the end."""
-    return {
-        method: [{"steps": own.steps, "curve": own.curve, "text": str(own.rate)} for own in results]
-        for method, results in by_method.items()
-    }
-
-
-def pooled(results: Sequence[Result]) -> SuccessRate:
-    """The trials of all seeds together."""
-    return SuccessRate(sum(sum(own.successes) for own in results), sum(len(own.successes) for own in results))
-
-
-def difference(first: Sequence[Result], second: Sequence[Result]) -> PairedComparison:
-    """Two methods on the same scenes, seed by seed."""
-    one, two = ([held for own in results for held in own.successes] for results in (first, second))
-    return compare(one, two)
-
-
-def scatter(results: Sequence[Result]) -> Scatter:
-    """How far the seeds lie apart, and whether that is more than their trials scatter, by a chi-square test."""
-    counts = np.array([[own.rate.successes, own.rate.trials - own.rate.successes] for own in results])
-    rates, mixed = counts[:, 0] / counts.sum(axis=1), counts.any(axis=0).all()
-    p_value = float(chi2_contingency(counts, correction=False).pvalue) if mixed else 1.0
-    return Scatter(float(np.ptp(rates)), p_value)
-
-
-def draw(axes: Axes, methods: Mapping[str, tuple[str, Sequence[Result]]]) -> None:
-    """Success over training: the mean of the seeds with its interval, and each seed as a thin line.
-
-    Args:
-        axes: Where to draw.
-        methods: Colour and results, one for each seed, by label.
-    """
-    for label, (colour, results) in methods.items():
-        length = min(len(own.steps) for own in results)
-        steps = results[0].steps[:length]
-        spread = [over_seeds([own.curve[place] for own in results]) for place in range(length)]
-        mean, low, high = 100 * np.array(spread).reshape(-1, 3).T
-        axes.plot(steps, mean, "o-", color=colour, label=label, markersize=3)
-        if len(results) > 1:
-            axes.fill_between(steps, low, high, color=colour, alpha=0.12, linewidth=0)
-        for own in results:
-            axes.plot(steps, 100 * np.array(own.curve[:length]), color=colour, linewidth=0.6, alpha=0.6)
-    axes.set(xlabel="training step", ylabel="success [%]", ylim=(0, 100))
-    axes.grid(alpha=0.3)

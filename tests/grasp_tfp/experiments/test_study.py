@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from grasp_tfp.errors import GraspError
-from grasp_tfp.experiments import ablation, fig5, fig6, fig7, study
+from grasp_tfp.experiments import ablation, fig5, fig6, fig7
 from grasp_tfp.experiments.study import Result, Study, Training
 
 
@@ -93,31 +92,6 @@ def test_a_command_that_fails_ends_the_study(tmp_path: Path) -> None:
 
     with pytest.raises(GraspError, match="The disk is full"):
         Study(tmp_path, fail, None).results(training, ["mof"], [0], 10)
-
-
-def test_the_interval_over_seeds_is_students(tmp_path: Path) -> None:
-    mean, low, high = study.over_seeds([0.4, 0.5, 0.6])
-    assert mean == pytest.approx(0.5)
-    assert high - mean == pytest.approx(4.3027 * 0.1 / np.sqrt(3), rel=1e-4) and mean - low == pytest.approx(
-        high - mean
-    )
-    assert study.over_seeds([0.4]) == (0.4, 0.0, 1.0)
-
-
-@pytest.mark.parametrize(
-    ("held", "width", "p_value"),
-    [
-        ((280, 264, 253), 0.054, 0.2275),  # chi-square 2.961, two degrees of freedom
-        ((400, 264, 253), 0.294, 0.0),
-        ((250, 250, 250), 0.0, 1.0),
-        ((0, 0), 0.0, 1.0),
-        ((500, 500), 0.0, 1.0),
-        ((280,), 0.0, 1.0),
-    ],
-)
-def test_seeds_that_scatter_as_their_trials_do(held: tuple[int, ...], width: float, p_value: float) -> None:
-    found = study.scatter([Result((), (), tuple(place < own for place in range(500))) for own in held])
-    assert found == pytest.approx((width, p_value), abs=1e-4)
 
 
 NOT = "not reproduced"
