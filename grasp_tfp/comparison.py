@@ -11,11 +11,13 @@ from grasp_tfp.errors import UsageError
 from grasp_tfp.success import SuccessRate
 
 __all__ = [
+    "ALIKE",
     "SIGNIFICANCE",
     "Comparison",
     "GainComparison",
     "IndependentComparison",
     "PairedComparison",
+    "alike",
     "compare",
     "mcnemar_exact",
     "newcombe_interval",
@@ -25,6 +27,9 @@ __all__ = [
 
 SIGNIFICANCE = 0.05
 """The p-value below which a difference is more than chance."""
+
+ALIKE = 0.05
+"""Two rates that differ by less are alike."""
 
 POWER = 0.8
 WORTH_COUNTING = 100_000
@@ -183,6 +188,16 @@ class GainComparison(Comparison):
         """Of the hypothesis that both gains are equal, by the z-test."""
         variance = self.first.variance + self.second.variance
         return float(2 * norm.sf(abs(self.difference) / math.sqrt(variance)) if variance else self.difference == 0)
+
+
+def alike(difference: float, interval: tuple[float, float]) -> bool:
+    """Whether two rates are shown to differ by less than `ALIKE`, which too few trials cannot show.
+
+    The two one-sided tests of D. J. Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15 (1987), at the 5 %
+    level: the 90 % interval, as wide as a normal distribution has it beside the 95 % interval, lies within the margin.
+    """
+    narrower = float(norm.isf(SIGNIFICANCE) / norm.isf(SIGNIFICANCE / 2))
+    return all(abs(difference + narrower * (bound - difference)) < ALIKE for bound in interval)
 
 
 def compare(first: Sequence[bool], second: Sequence[bool]) -> PairedComparison:

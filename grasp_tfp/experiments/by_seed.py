@@ -1,5 +1,6 @@
 """What the seeds of a method show together, and two methods side by side."""
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,12 +9,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy.stats import chi2_contingency, t
 
-from grasp_tfp.comparison import PairedComparison, compare
+from grasp_tfp.comparison import Comparison, PairedComparison, compare
 from grasp_tfp.experiments.study import Result
 from grasp_tfp.success import SuccessRate
 
 __all__ = [
     "Scatter",
+    "SeedComparison",
     "difference",
     "draw",
     "over_seeds",
@@ -22,6 +24,7 @@ __all__ = [
     "recorded",
     "row",
     "scatter",
+    "sooner",
 ]
 
 
@@ -35,13 +38,49 @@ class Scatter(NamedTuple):
         return f"{100 * self.width:.1f} points, p = {self.p_value:.2g} if only trials scatter"
 
 
+@dataclasses.dataclass(frozen=True)
+class SeedComparison(Comparison):
+    """The mean of what two methods differ by with each seed, whose scatter is all that is known of its chance."""
+
+    differences: tuple[float, ...]
+
+    @property
+    def difference(self) -> float:
+        """The first minus the second."""
+        return float(np.mean(self.differences))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the difference by Student's t; the widest for one seed."""
+        margin = _margin(self.differences)
+        return max(self.difference - margin, -1.0), min(self.difference + margin, 1.0)
+
+    @property
+    def p_value(self) -> float:
+        """Of the hypothesis that there is no difference, by Student's t; 1 for one seed."""
+        error = _error(self.differences)
+        ratio = abs(self.difference) / error if error else (math.inf if self.difference else 0.0)
+        return float(2 * t.sf(ratio, _freedom(self.differences)))
+
+
 def over_seeds(values: Sequence[float]) -> tuple[float, float, float]:
     """The mean of a rate over seeds, and its 95 % interval by Student's t within [0, 1]; the widest for one seed."""
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return mean, 0.0, 1.0
-    margin = float(t.isf(0.025, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    mean, margin = float(np.mean(values)), _margin(values)
     return mean, max(mean - margin, 0.0), min(mean + margin, 1.0)
+
+
+def _margin(values: Sequence[float]) -> float:
+    """Half of the mean's 95 % interval by Student's t."""
+    return float(t.isf(0.025, _freedom(values))) * _error(values)
+
+
+def _error(values: Sequence[float]) -> float:
+    """The standard error of the mean, which one value cannot tell."""
+    return float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.inf
+
+
+def _freedom(values: Sequence[float]) -> int:
+    return max(len(values) - 1, 1)
 
 
 def percent(spread: tuple[float, float, float]) -> str:
@@ -77,6 +116,12 @@ def difference(first: Sequence[Result], second: Sequence[Result]) -> PairedCompa
     """Two methods on the same scenes, seed by seed."""
     one, two = ([held for own in results for held in own.successes] for results in (first, second))
     return compare(one, two)
+
+
+def sooner(first: Sequence[Result], second: Sequence[Result]) -> SeedComparison:
+    """By how much the mean success of two methods differs in the first half of training, seed by seed."""
+    one, two = ([np.mean(own.curve[: (len(own.curve) + 1) // 2]) for own in results] for results in (first, second))
+    return SeedComparison(tuple(np.subtract(one, two).tolist()))
 
 
 def scatter(results: Sequence[Result]) -> Scatter:

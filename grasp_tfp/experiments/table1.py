@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from grasp_tfp.comparison import SIGNIFICANCE, IndependentComparison
+from grasp_tfp.comparison import SIGNIFICANCE, IndependentComparison, alike
 from grasp_tfp.errors import UsageError
 from grasp_tfp.experiments.reproduction import Progress, Reproduction, Verdict, judge, write
 from grasp_tfp.robots.fleet import FleetEntry
@@ -159,9 +159,9 @@ def _verdicts(report: dict[str, Any]) -> list[Verdict]:
             f"in the paper: {_paper_difference(first, second)}."
         )
 
-    alike = not better("actor", "cem") and found["actor", "cem"]["p_value"] >= SIGNIFICANCE
+    same = alike(found["actor", "cem"]["difference"], found["actor", "cem"]["interval"])
     return [
-        judge("The actor alone performs like CEM.", [alike], evidence("actor", "cem")),
+        judge("The actor alone performs like CEM.", [same], evidence("actor", "cem")),
         judge(
             "Actor and critic succeed more often than CEM.",
             [better("actor-critic", "cem")],

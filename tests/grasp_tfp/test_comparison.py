@@ -8,6 +8,7 @@ from grasp_tfp.comparison import (
     GainComparison,
     IndependentComparison,
     PairedComparison,
+    alike,
     compare,
     mcnemar_exact,
     newcombe_interval,
@@ -135,3 +136,18 @@ def test_whether_two_gains_differ(
     found = GainComparison(PairedComparison(*here), PairedComparison(*there))
     assert low <= found.p_value <= high
     assert (found.p_value < 0.05) == (not found.interval[0] <= 0 <= found.interval[1])
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (PairedComparison(400, 10, 12, 578), True),
+        (PairedComparison(8, 1, 1, 10), False),  # nothing seen, nothing shown
+        (PairedComparison(400, 140, 64, 900), False),
+        (IndependentComparison(SuccessRate(967, 1260), SuccessRate(992, 1260)), True),  # the paper's actor and CEM
+        (IndependentComparison(SuccessRate(957, 1260), SuccessRate(992, 1260)), False),  # z = -1.64 from -5 points
+    ],
+)
+def test_alike_is_shown_not_supposed(found: PairedComparison | IndependentComparison, expected: bool) -> None:
+    assert alike(found.difference, found.interval) is expected
+    assert alike(-found.difference, (-found.interval[1], -found.interval[0])) is expected
