@@ -58,9 +58,8 @@ class MemoryFileSystem(FileSystem):
         return False
 
     def _list(self, dir_or_prefix: str) -> Iterator[FileMetadata]:
-        yield from (
-            FileMetadata(path, len(data), 1.0) for path, data in list(FILES.items()) if path.startswith(dir_or_prefix)
-        )
+        found = list(FILES.items())  # a worker may write meanwhile
+        yield from (FileMetadata(path, len(data), 1.0) for path, data in found if path.startswith(dir_or_prefix))
 
     def create(self, path: str, mime_type: str = "", compression_type: str = CompressionTypes.AUTO) -> Any:
         return _Written(path)
