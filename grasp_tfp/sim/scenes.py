@@ -6,11 +6,11 @@ has to be dropped and waited for, and a scene is a function of the generator alo
 
 import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_tfp.sim.footprint import gap, rectangle
 from grasp_tfp.sim.geometry import TRAY
 from grasp_tfp.sim.objects import LATHES, footprint
 from grasp_tfp.trial import Scene
@@ -29,6 +29,22 @@ DRAWS = 60
 """How many places are tried for an object before the whole scene is drawn again."""
 
 
+class _Covered(NamedTuple):
+    """A rectangle of the floor."""
+
+    x: float
+    y: float
+    """Its centre [m]."""
+
+    length: float
+    width: float
+    """Its half sizes [m]."""
+
+    cos: float
+    sin: float
+    """Of the direction of its length."""
+
+
 def scatter(
     names: tuple[str, ...], count: tuple[int, int], spawn: float, apart: float, rng: np.random.Generator
 ) -> Scene:
@@ -45,7 +61,7 @@ def scatter(
         number = rng.integers(count[0], count[1] + 1)
         chosen = [names[k] for k in rng.integers(len(names), size=number)]
         poses: list[Floats] = []
-        taken: list[Floats] = []
+        taken: list[_Covered] = []
         for name in chosen:
             lying = LATHES[name].height > STANDING_HEIGHT or rng.random() >= STANDING
             placed = _place(name, lying, taken, spawn, apart, rng)
@@ -59,24 +75,35 @@ def scatter(
 
 
 def _place(
-    name: str, lying: bool, taken: list[Floats], spawn: float, apart: float, rng: np.random.Generator
-) -> tuple[Floats, Floats] | None:
-    """A pose (7,) with the rectangle (4, 2) that it covers, grown by half of `apart`; None where there was no room."""
+    name: str, lying: bool, taken: list[_Covered], spawn: float, apart: float, rng: np.random.Generator
+) -> tuple[Floats, _Covered] | None:
+    """A pose (7,) with the rectangle that it covers, grown by half of `apart`; None where there was no room."""
     middle, length, width = _extent(name, lying)
     length, width = length + apart / 2, width + apart / 2
     for _ in range(DRAWS):
-        x, y, yaw = rng.uniform([-spawn, -spawn, -np.pi], [spawn, spawn, np.pi]).tolist()
+        u, v, w = rng.random(3).tolist()
+        x, y, yaw = -spawn + 2 * spawn * u, -spawn + 2 * spawn * v, -math.pi + 2 * math.pi * w
         cos, sin = math.cos(yaw), math.sin(yaw)
         centre = x + middle * cos, y + middle * sin
         across, along = length * abs(cos) + width * abs(sin), length * abs(sin) + width * abs(cos)
         if max(abs(centre[0]) + across, abs(centre[1]) + along) > TRAY.inner_half:
             continue
-        covered = rectangle(np.array(centre), (length, width), yaw)
-        if all(gap(covered, other) > 0 for other in taken):
+        covered = _Covered(*centre, length, width, cos, sin)
+        if all(_separated(covered, other) or _separated(other, covered) for other in taken):
             pose = LATHES[name].resting_pose(lying, yaw)
             pose[:2] = TRAY.centre[0] + x, TRAY.centre[1] + y
             return pose, covered
     return None
+
+
+def _separated(one: _Covered, other: _Covered) -> bool:
+    """Whether an axis of the first separates two rectangles (separating-axis theorem)."""
+    dx, dy = other.x - one.x, other.y - one.y
+    cos = abs(one.cos * other.cos + one.sin * other.sin)
+    sin = abs(one.cos * other.sin - one.sin * other.cos)
+    along = one.length + other.length * cos + other.width * sin
+    across = one.width + other.length * sin + other.width * cos
+    return abs(dx * one.cos + dy * one.sin) > along or abs(dy * one.cos - dx * one.sin) > across
 
 
 @functools.cache
