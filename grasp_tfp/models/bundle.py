@@ -7,11 +7,13 @@ policy/          a SavedModel: an actor's endpoints are `act` and `log_prob`, a 
 import dataclasses
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import os
 import shutil
 import tempfile
 import types
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -175,16 +177,23 @@ def copy_weights(policy: Bundle, model: GraspNetwork) -> None:
     Raises:
         UsageError: They are those of another network.
     """
-    received = {variable.name.removesuffix(":0"): variable.numpy() for variable in policy.endpoints.variables}
+    received = [weight for weight in policy.endpoints.variables if not weight.name.startswith("seed_generator")]
     weights = [weight for weight in model.weights if not weight.path.startswith("seed_generator")]
-    for weight in weights:
-        shape = received[weight.path].shape if weight.path in received else "none"
-        if shape != tuple(weight.shape):
-            raise UsageError(f"Cannot begin with these weights, which are of another network: expected {weight.path} "
-                             f"of shape {tuple(weight.shape)}, found {shape}. Train the model, with the --preset and "
-                             "--set of vision and density, that the run was trained with.")  # fmt: skip
-    for weight in weights:
-        weight.assign(received[weight.path])
+    expected = [_outline(weight.path, weight.shape) for weight in weights]
+    found = [_outline(weight.name, weight.shape) for weight in received]
+    for one, other in itertools.zip_longest(expected, found, fillvalue="none"):
+        if one != other:
+            raise UsageError(f"Cannot begin with these weights, which are of another network: expected {one}, found "
+                             f"{other}. Train the model, with the --preset and --set of vision and density, that the "
+                             "run was trained with.")  # fmt: skip
+    for weight, value in zip(weights, received, strict=True):
+        weight.assign(value)
+
+
+def _outline(name: str, shape: Sequence[int | None]) -> str:
+    """What Keras and TensorFlow alike say of a weight; TensorFlow leaves out layers that another layer's call built."""
+    parts = name.removesuffix(":0").split("/")
+    return f"{parts[0]}/…/{parts[-1]} of shape {tuple(shape)}"
 
 
 def _save_endpoints(model: GraspNetwork, folder: Path) -> None:
