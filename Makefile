@@ -1,4 +1,4 @@
-.PHONY: demo headline headline-bottles test lint docs bench bench-collect fidelity fuzz soak bench-densities bench-convert bench-read bench-trunks bench-precision bench-labels clean
+.PHONY: demo headline headline-bottles table1 test lint docs bench bench-collect fidelity fuzz soak bench-densities bench-convert bench-read bench-trunks bench-precision bench-labels clean
 SHELL := /bin/bash
 PYTHON := python3.11
 BIN := .venv/bin
@@ -18,8 +18,15 @@ headline-bottles: STAGES := "collect --sim --task bottles --trials 200000" "conv
 	"train mof --data out-1/ --name mof-1 --set train.steps=7000" "eval --sim --run runs/mof-1 --task bottles -n 1000" \
 	$(call round,1,2,60000,9000) $(call round,2,3,80000,15000) \
 	"eval --sim --run runs/mof-3 --task bottles-heldout -n 1000"
+table1: STAGES := "collect --sim --task bottles --trials 200000 --out logs-two/" "convert logs-two/ out-two/" \
+	"train mof --data out-two/ --name mof-two --set train.steps=9000" \
+	"train critic --data out-two/ --name critic-two --set train.steps=6000" \
+	"collect --sim --task bottles-5 --trials 150000" "convert logs/ out-actor/ --failures 0 --views 12" "convert logs/ out-critic/" \
+	"train mof --from runs/mof-two --data out-actor/ --name mof --set train.steps=15000" \
+	"train critic --from runs/critic-two --data out-critic/ --name critic --set train.steps=12000" \
+	"reproduce table1 runs/mof runs/critic"
 
-demo headline headline-bottles: $(READY)
+demo headline headline-bottles table1: $(READY)
 	@mkdir -p $@ && cd $@ && touch times.txt && for stage in $(STAGES); do \
 		grep -qF " s  graspctl $$stage" times.txt && continue; \
 		printf '\n$$ graspctl %s\n' "$$stage"; begin=$$SECONDS; \
@@ -85,7 +92,7 @@ fuzz: $(READY)
 	$(BIN)/python tests/pipelines/test_log_fuzz.py
 
 clean:
-	rm -rf .venv $(TORCH) demo headline headline-bottles build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv $(TORCH) demo headline headline-bottles table1 build *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 # Installed anew whenever the pins or the packages change.
 $(READY): requirements.lock setup.py

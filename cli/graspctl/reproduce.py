@@ -62,7 +62,7 @@ def reproduce(
     - fig3: the three densities on the five-point task
     - bandit: what the on-policy loss converges to (Section IV-B)
     - latency: how long an actor, both networks, and CEM in four ways take to decide
-    - table1: the seven robots' simulated twins, with an actor and a critic trained on bottles
+    - table1: the seven robots' simulated twins, with an actor and a critic trained in clutter
 
     These collect and train for hours, or with --scale 0.1 for less:
 

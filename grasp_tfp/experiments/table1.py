@@ -48,7 +48,6 @@ class Settings:
     """Of each method in each run on each robot."""
 
     task: str = "bottles-5-heldout"
-    trained_on: str = "bottles"
 
 
 FULL = Settings()
@@ -183,11 +182,9 @@ def _twin(number: int, task: str) -> FleetEntry:
 def _check_cell(path: Path, settings: Settings) -> None:
     manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
     if manifest.get("cell") != json.loads(json.dumps(describe_cell_of([settings.task]))):
-        task = settings.trained_on
         raise UsageError(
-            f"{str(path.parent)!r} was trained for another cell: expected the task {task}. Run graspctl collect --sim "
-            f"--task {task} --out logs-{task}, convert logs-{task} out-{task}, and train mof and critic with "
-            f"--data out-{task} --name NEW; then name both runs."
+            f"{str(path.parent)!r} was trained for another cell: expected that of the task {settings.task}. Train an "
+            "actor and a critic as docs/evaluation.md says (The paper's table), and name both runs."
         )
 
 

@@ -74,5 +74,5 @@ def test_the_verdicts_follow_the_trials(
 def test_a_policy_for_another_cell_is_told_what_to_train(tmp_path: Path) -> None:
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle/manifest.json").write_text('{"cell": {"workspace": {"half_width": 0.08}}}')
-    with pytest.raises(UsageError, match="graspctl collect --sim --task bottles"):
+    with pytest.raises(UsageError, match="expected that of the task bottles-5-heldout"):
         table1.reproduce(tmp_path, bundles={"actor": tmp_path / "bundle"})
