@@ -144,4 +144,4 @@ def test_table1_runs_the_papers_methods_on_twins(monkeypatch: pytest.MonkeyPatch
     assert all("/2 = " in line for line in lines[4:7])
     assert lines[7] == "Wrote     reproduce/table1/table1.png, reproduce/table1/table1.json"
     unfit = invoke("reproduce", "table1", "runs/joint")
-    assert unfit.exit_code == 2 and "graspctl collect --sim --task bottles" in unfit.stderr
+    assert unfit.exit_code == 2 and "expected that of the task bottles-5-heldout" in unfit.stderr
