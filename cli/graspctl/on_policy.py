@@ -26,6 +26,7 @@ def train_on_policy(job: Any, as_json: bool) -> None:
     if as_json:
         return print_report(report)
     policy = "cem" if job.model == "critic" else "actor,ensemble"
+    place = "--sim" if job.task == "blocks" else f"--sim --task {job.task}"
     summary(
         f"{job.run}/ (policy bundle, {job.logs}/)",
         [
@@ -33,5 +34,5 @@ def train_on_policy(job: Any, as_json: bool) -> None:
             f"{report['successes']} of {report['trials']} trials held; the success of the policy while it learned is "
             f"in {job.run / 'history.csv'}",
         ],
-        f"graspctl eval --sim --run {job.run} --policy {policy} -n 1000",
+        f"graspctl eval {place} --run {job.run} --policy {policy} -n 1000",
     )

@@ -78,8 +78,10 @@ def _next(job: SideBySide) -> str | None:
     actor = job.runs.get("actor")
     if actor == PRETRAINED:
         return "graspctl collect --sim"
-    robot = "kuka-3" if outside_fleet(job.entry.name, job.entry.task) else job.entry.name
-    return f"graspctl deploy {actor} --robot {robot}" if actor else None
+    outside = outside_fleet(job.entry.name, job.entry.task)
+    if actor is None or (outside and job.entry.task != "blocks"):
+        return None
+    return f"graspctl deploy {actor} --robot {'kuka-3' if outside else job.entry.name}"
 
 
 def draw_trials(job: SideBySide, index: int) -> None:

@@ -172,7 +172,7 @@ def _train_off_policy(
             initial=initial,
             progress=lambda done, total, loss: progress.update(done, total, f"{network.criterion} {loss:.3f}"),
             callbacks=[
-                *_watching(model, run, network, dataset.metadata),
+                *_watching(model, run, network, _task(dataset.metadata)),
                 *(make_tracker(tracker, run, description) for tracker in trackers),
             ],
         )
@@ -183,7 +183,8 @@ def _train_off_policy(
     calibrated = _calibrated(policy, data, config, run)
     if as_json:
         return print_report(dataclasses.asdict(report) | calibrated)
-    summary(f"{run}/ (policy bundle {policy.digest[:12]})", _measured(report, calibrated), _next(model, run))
+    follow = _next(model, run, _task(dataset.metadata))
+    summary(f"{run}/ (policy bundle {policy.digest[:12]})", _measured(report, calibrated), follow)
 
 
 def _refuse_small(data: Path, found: int, expected: int) -> None:
@@ -224,15 +225,19 @@ def _network(model: str, config: Any, metadata: dict[str, Any]) -> Any:
     return build_actor(config, "mof" if model == "prior" else model)
 
 
-def _watching(model: str, run: Path, network: Any, metadata: dict[str, Any]) -> Sequence[Any]:
-    """What evaluates and draws for TensorBoard, if the simulator has the cell that the data come from."""
-    from grasp_tfp.experiments.watching import watching
+def _task(metadata: dict[str, Any]) -> str | None:
+    """The simulated task that the data come from, if the simulator has their cell."""
     from grasp_tfp.sim.tasks import describe_cell_of, task_names
 
     tasks = [task for task in metadata["tasks"] if task in task_names()]
-    if not tasks or metadata["cell"] != describe_cell_of(tasks):
-        return []
-    return watching(model, run, network, tasks[0])
+    return tasks[0] if tasks and metadata["cell"] == describe_cell_of(tasks) else None
+
+
+def _watching(model: str, run: Path, network: Any, task: str | None) -> Sequence[Any]:
+    """What evaluates and draws for TensorBoard, if the task is simulated."""
+    from grasp_tfp.experiments.watching import watching
+
+    return watching(model, run, network, task) if task else []
 
 
 def _calibrated(policy: Any, data: Path, config: Any, run: Path) -> dict[str, Any]:
@@ -260,9 +265,11 @@ def _measured(report: Any, calibrated: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _next(model: str, run: Path) -> str:
+def _next(model: str, run: Path, task: str | None) -> str:
     """What to type after training."""
-    follow = {"critic": "graspctl eval --sim --policy actor,cem,actor-critic -n 1000",
-              "joint": f"graspctl eval --sim --run {run} --policy actor,cem,actor-critic -n 1000",
-              "prior": "graspctl eval --sim --policy actor,ratio -n 1000"}  # fmt: skip
-    return follow.get(model, "graspctl eval --robot kuka-3")
+    elsewhere = task not in (None, "blocks")
+    place = f"--sim --task {task}" if elsewhere else "--sim"
+    lines = {"critic": f"graspctl eval {place} --policy actor,cem,actor-critic -n 1000",
+             "joint": f"graspctl eval {place} --run {run} --policy actor,cem,actor-critic -n 1000",
+             "prior": f"graspctl eval {place} --policy actor,ratio -n 1000"}  # fmt: skip
+    return lines.get(model, f"graspctl eval {place} -n 1000" if elsewhere else "graspctl eval --robot kuka-3")

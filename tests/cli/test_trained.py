@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from grasp_tfp.robots.deployment import activate
 from graspctl.main import app
-from graspctl.train import MODELS
+from graspctl.train import MODELS, _next
 
 TINY = [
     "--set", "vision.image_size=32", "--set", "vision.filters=[4, 4, 4, 4, 4, 4]", "--set", "vision.feature_points=4",
@@ -68,6 +68,20 @@ def test_a_run_goes_on_from_another(workplace: Path) -> None:
     assert result.exit_code == 2 and "No trained critic in 'runs/mof'" in result.stderr
     result = invoke("train", "gmm", *TINY, "--from", "runs/mof", "--name", "gmm-2")
     assert result.exit_code == 2 and "another network" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "task", "line"),
+    [
+        ("mof", "blocks", "graspctl eval --robot kuka-3"),
+        ("mof", None, "graspctl eval --robot kuka-3"),
+        ("mof", "bottles", "graspctl eval --sim --task bottles -n 1000"),
+        ("critic", "blocks", "graspctl eval --sim --policy actor,cem,actor-critic -n 1000"),
+        ("critic", "bottles-5", "graspctl eval --sim --task bottles-5 --policy actor,cem,actor-critic -n 1000"),
+    ],
+)
+def test_what_to_type_next_is_in_the_cell_of_the_data(model: str, task: str | None, line: str) -> None:
+    assert _next(model, Path("runs/new"), task) == line
 
 
 def test_models_are_the_densities() -> None:
