@@ -7,6 +7,7 @@ import typer
 
 from grasp_tfp.errors import UsageError
 from graspctl import completion
+from graspctl.cells import DEFAULT_TASK
 from graspctl.console import Progress, counted, duration, file_size, print_report, rate, summary
 from graspctl.options import RARE, AsJson, Workers
 from graspctl.runs import find_run
@@ -30,7 +31,7 @@ def collect(
     trials: Annotated[int, typer.Option("--trials", min=1, help="How many grasp trials in all.")] = TRIALS,
     task: Annotated[
         str, typer.Option("--task", autocompletion=completion.tasks, help="What lies in the tray.")
-    ] = "blocks",
+    ] = DEFAULT_TASK,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same task and seed, same trials.")] = 0,
     policy: Annotated[
         Path | None,

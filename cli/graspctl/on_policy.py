@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from graspctl.cells import in_simulation
 from graspctl.console import Progress, print_report, steps_made, summary
 from graspctl.runs import find_run, start_run
 
@@ -26,7 +27,6 @@ def train_on_policy(job: Any, as_json: bool) -> None:
     if as_json:
         return print_report(report)
     policy = "cem" if job.model == "critic" else "actor,ensemble"
-    place = "--sim" if job.task == "blocks" else f"--sim --task {job.task}"
     summary(
         f"{job.run}/ (policy bundle, {job.logs}/)",
         [
@@ -34,5 +34,5 @@ def train_on_policy(job: Any, as_json: bool) -> None:
             f"{report['successes']} of {report['trials']} trials held; the success of the policy while it learned is "
             f"in {job.run / 'history.csv'}",
         ],
-        f"graspctl eval {place} --run {job.run} --policy {policy} -n 1000",
+        f"graspctl eval {in_simulation(job.task)} --run {job.run} --policy {policy} -n 1000",
     )

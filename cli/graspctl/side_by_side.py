@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from grasp_tfp.errors import UsageError
 from grasp_tfp.files import write_json
-from graspctl.cells import outside_fleet
+from graspctl.cells import DEFAULT_TASK, outside_fleet
 from graspctl.console import Progress, counted, duration, print_report, summary
 from graspctl.runs import PRETRAINED, image_size, load_policy
 from graspctl.trial_logs import logged, logs_of
@@ -79,7 +79,7 @@ def _next(job: SideBySide) -> str | None:
     if actor == PRETRAINED:
         return "graspctl collect --sim"
     outside = outside_fleet(job.entry.name, job.entry.task)
-    if actor is None or (outside and job.entry.task != "blocks"):
+    if actor is None or (outside and job.entry.task != DEFAULT_TASK):
         return None
     return f"graspctl deploy {actor} --robot {'kuka-3' if outside else job.entry.name}"
 

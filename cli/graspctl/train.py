@@ -13,6 +13,7 @@ import typer
 from grasp_tfp.errors import UsageError, unknown_name
 from grasp_tfp.models.loading import load_tensorflow
 from graspctl import completion
+from graspctl.cells import DEFAULT_TASK, in_simulation
 from graspctl.console import Progress, print_report, steps_made, summary
 from graspctl.on_policy import train_on_policy
 from graspctl.options import RARE, AsJson
@@ -76,7 +77,7 @@ def train(
         typer.Option(
             "--task", autocompletion=completion.tasks, help="What lies in the tray.", rich_help_panel=ON_POLICY
         ),
-    ] = "blocks",
+    ] = DEFAULT_TASK,
     logs: Annotated[
         Path | None,
         typer.Option("--logs", help="Random trials to begin with; collected if unset.", rich_help_panel=ON_POLICY),
@@ -267,9 +268,10 @@ def _measured(report: Any, calibrated: dict[str, Any]) -> list[str]:
 
 def _next(model: str, run: Path, task: str | None) -> str:
     """What to type after training."""
-    elsewhere = task not in (None, "blocks")
-    place = f"--sim --task {task}" if elsewhere else "--sim"
+    place = in_simulation(task or DEFAULT_TASK)
     lines = {"critic": f"graspctl eval {place} --policy actor,cem,actor-critic -n 1000",
              "joint": f"graspctl eval {place} --run {run} --policy actor,cem,actor-critic -n 1000",
              "prior": f"graspctl eval {place} --policy actor,ratio -n 1000"}  # fmt: skip
-    return lines.get(model, f"graspctl eval {place} -n 1000" if elsewhere else "graspctl eval --robot kuka-3")
+    if task in (None, DEFAULT_TASK):
+        return lines.get(model, "graspctl eval --robot kuka-3")
+    return lines.get(model, f"graspctl eval {place} -n 1000")

@@ -174,6 +174,8 @@ def in_memory(model: GraspNetwork) -> Bundle:
 def copy_weights(policy: Bundle, model: GraspNetwork) -> None:
     """Gives a model the weights of a bundle, and its statistics of images, actions and poses.
 
+    They are matched by their order, as several weights of a bundle may have the same name.
+
     Raises:
         UsageError: They are those of another network.
     """
